@@ -1,0 +1,68 @@
+"""The command line ``opswm``: one verb per module of ``opswm_api.commands``.
+
+Exit codes: 0 recommend or done, 2 bad input (the message says where, what is allowed and what to do),
+3 inconclusive or no recommendation.
+"""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+from pydantic import ValidationError
+
+from opswm.errors import OpswmError
+from opswm_api import console
+from opswm_api.commands import bench, demo, describe, import_recordings, ingest, rank, serve, simulate, train, whatif
+from opswm_api.commands import version as version_verb
+from opswm_schemas.actions.lifecycle import LifecycleError
+from opswm_schemas.recordings.problem import RecordingError
+from opswm_schemas.units import UnitError
+
+_BAD_INPUT = (OpswmError, RecordingError, LifecycleError, UnitError, ValidationError, OSError)
+
+
+def build_cli() -> typer.Typer:
+    """Return the command line with all its verbs."""
+    app = typer.Typer(
+        name="opswm",
+        help="What happens if I do X? Ranked interventions with honest uncertainty for production systems.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.command("demo")(demo.demo)
+    app.command("serve")(serve.serve)
+    app.command("import")(import_recordings.import_recordings)
+    app.command("ingest")(ingest.ingest)
+    app.command("describe")(describe.describe)
+    app.command("simulate")(simulate.simulate)
+    app.command("train")(train.train)
+    app.command("rank")(rank.rank)
+    app.command("whatif")(whatif.whatif)
+    app.add_typer(bench.bench, name="bench")
+    app.command("version")(version_verb.version)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb and exit with its code.
+
+    Args:
+        arguments: As on the command line, without the program's name; the process's own where left out.
+
+    Raises:
+        SystemExit: Always, with the exit code.
+    """
+    given = None if arguments is None else list(arguments)
+    try:
+        build_cli()(args=given, prog_name="opswm")
+    except ModuleNotFoundError as problem:
+        if problem.name is None or problem.name.startswith("opswm"):
+            raise
+        console.stderr().print(f"opswm: this verb needs {problem.name!r}; install opswm[all]", markup=False)
+        sys.exit(console.BAD_INPUT)
+    except _BAD_INPUT as problem:
+        if isinstance(problem, BrokenPipeError):
+            sys.exit(0)
+        console.stderr().print(f"opswm: {problem}", markup=False, soft_wrap=True)
+        sys.exit(console.BAD_INPUT)

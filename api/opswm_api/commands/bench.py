@@ -1,0 +1,91 @@
+"""``opswm bench``: how good the advice is, measured; the figures go to a table and a result file."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from opswm.evaluation.results import ResultFile
+from opswm_api.console import AsJson, CheckpointFolder, Seed, print_json, progress, stderr, stdout
+
+Out = Annotated[Path | None, typer.Option("--out", help="Result file, JSON; replaced when it is there.")]
+
+bench = typer.Typer(help="Measure how good the advice is, against baselines.", no_args_is_help=True)
+
+
+@bench.command("demo")
+def bench_demo(
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="How many unseen incidents.")] = 20,
+    first_seed: Annotated[int, typer.Option("--first-seed", min=0, max=900_000, help="The first of them.")] = 0,
+    checkpoint: CheckpointFolder = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Regret over unseen incidents of the demo web shop, beside runbook, random, no_op and a clairvoyant."""
+    from importlib.metadata import version
+
+    from opswm.evaluation.demo.bench import bench_demo as run
+    from opswm_api.mind import load_mind
+
+    mind = load_mind(checkpoint, torch_threads=2)
+    settings: dict[str, str | int | float | bool] = {"model_id": mind.model_id, "model_digest": mind.digest}
+    with progress("incidents") as advance:
+        chosen = range(first_seed, first_seed + seeds)
+        found = run(mind.planner, chosen, version("opswm"), settings, advance)
+    _report(found, out, as_json, DEMO_METRICS)
+
+
+@bench.command("demeter")
+def bench_demeter(
+    data: Annotated[Path, typer.Option("--data", help="Run folders, as in the published data set.")],
+    train: Annotated[Path | None, typer.Option("--train", help="Further run folders to learn from.")] = None,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Which of the real Flink jobs that ran at the same minute was better: leave one run out, paired by start group."""
+    from importlib.metadata import version
+
+    from opswm.evaluation.demeter.bench import bench_demeter as run
+    from opswm_api.wiring import importer
+
+    read = importer("demeter")
+    console = stderr()
+    with tempfile.TemporaryDirectory(prefix="opswm-demeter-") as folder:
+        recordings, train_recordings = Path(folder) / "data", Path(folder) / "train"
+        with progress("importing", "runs") as advance:
+            read(data, recordings, advance)
+            if train is not None:
+                read(train, train_recordings, advance)
+        found = run(
+            data,
+            recordings,
+            version("opswm"),
+            seed,
+            train,
+            None if train is None else train_recordings,
+            lambda what: console.print(f"[dim]{what}[/dim]"),
+        )
+    _report(found, out, as_json, None)
+
+
+DEMO_METRICS = ("regret", "regret_raw", "top1", "kendall_tau_b", "sign_agreement", "coverage90", "abstention")
+"""Columns of the demo's table; the result file has them all."""
+
+
+def _report(found: ResultFile, out: Path | None, as_json: bool, metrics: Sequence[str] | None) -> None:
+    from dataclasses import asdict
+
+    from opswm.evaluation.results import write_results
+    from opswm.evaluation.table import results_table
+
+    if out is not None:
+        write_results(out, found)
+    if as_json:
+        print_json(asdict(found))
+        return
+    stdout().print(results_table(found, metrics))
+    if out is not None:
+        stdout().print(f"written to {out}", markup=False)

@@ -1,0 +1,23 @@
+"""``/v1/forecasts``: what happens if nothing is done."""
+
+from time import perf_counter
+
+import anyio.to_thread
+from fastapi import APIRouter
+
+from opswm_api.bodies import BoundedRoute
+from opswm_api.dependencies import CurrentServices
+from opswm_api.problems import described
+from opswm_schemas.answers import ForecastAnswer
+from opswm_schemas.questions import ForecastRequest
+
+router = APIRouter(prefix="/forecasts", tags=["questions"], route_class=BoundedRoute)
+
+
+@router.post("", responses=described(404, 413, 415, 422, 503))
+async def forecast(request: ForecastRequest, services: CurrentServices) -> ForecastAnswer:
+    """Return each channel's quantile bands, and the SLO cost, if nothing is done."""
+    since = perf_counter()
+    answer = await anyio.to_thread.run_sync(services.advisor.forecast, request, limiter=services.workers)
+    services.metrics.answered("forecast", "none", since)
+    return answer

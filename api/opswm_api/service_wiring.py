@@ -1,0 +1,56 @@
+"""The service put together; apart from the rest of the composition root, because it alone needs the world model."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import anyio
+
+from opswm.clock import Clock, SystemClock
+from opswm.errors import CheckpointError
+from opswm_api.self_telemetry import SelfTelemetry
+from opswm_api.services import Metrics, Services
+from opswm_api.settings import Settings
+from opswm_api.wiring import folder_store
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | None = None) -> Iterator[Services]:
+    """Open all that the application answers with, and close it at the end.
+
+    Without a readable checkpoint it is opened all the same: facts are still taken and shown, questions are
+    answered with 503, and readiness says why.
+
+    Args:
+        settings: Where things are.
+        telemetry: Where the service's own metrics go.
+        clock: What "now" is; this machine's clock where left out.
+
+    Raises:
+        StoreError: When the store cannot be opened.
+    """
+    # Torch takes seconds to import, which verbs without a world model need not wait for.
+    from opswm_api.advisor import Advisor
+    from opswm_api.mind import load_mind
+
+    now = clock or SystemClock()
+    with folder_store(settings.store) as store:
+        advisor, problem = None, ""
+        try:
+            mind = load_mind(settings.checkpoint, settings.torch_threads)
+            advisor = Advisor(store, mind, now, settings.tenant_id)
+        except CheckpointError as error:
+            problem = str(error)
+            _LOG.error("no world model: %s", error)
+        yield Services(
+            store=store,
+            clock=now,
+            tenant_id=settings.tenant_id,
+            workers=anyio.CapacityLimiter(settings.model_workers),
+            metrics=Metrics.of(telemetry.meter_provider),
+            ready_advisor=advisor,
+            model_problem=problem,
+        )

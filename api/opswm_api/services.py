@@ -1,0 +1,103 @@
+"""What the application answers with, opened once and handed to every route."""
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+import anyio
+from opentelemetry.metrics import Counter, Histogram, MeterProvider
+
+from opswm.clock import Clock
+from opswm.errors import OpswmError
+from opswm.store.open import Store
+from opswm_api.advisor import Advisor
+from opswm_api.problems import ProblemError
+from opswm_schemas.ports import SystemKey
+
+_SCOPE: Final = "opswm_api"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The service's own instruments.
+
+    Attributes:
+        points: Metric points stored.
+        answers: Answers given, by kind and verdict.
+        duration: Seconds until an answer, waiting for a free worker included.
+    """
+
+    points: Counter
+    answers: Counter
+    duration: Histogram
+
+    @classmethod
+    def of(cls, provider: MeterProvider) -> "Metrics":
+        """Make the instruments of a meter provider."""
+        meter = provider.get_meter(_SCOPE)
+        return cls(
+            points=meter.create_counter("opswm.telemetry.points", "{point}", "Metric points stored."),
+            answers=meter.create_counter("opswm.answers", "{answer}", "Answers given, by kind and verdict."),
+            duration=meter.create_histogram("opswm.answer.duration", "s", "Time to an answer, waiting included."),
+        )
+
+    def answered(self, kind: str, verdict: str, since: float) -> None:
+        """Count one answer that was begun at ``since`` on the performance counter."""
+        self.answers.add(1, {"opswm.answer.kind": kind, "opswm.verdict": verdict})
+        self.duration.record(perf_counter() - since, {"opswm.answer.kind": kind})
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the application answers with.
+
+    Attributes:
+        store: Data at rest.
+        clock: What "now" is.
+        tenant_id: Whose systems it answers for.
+        workers: Limits how many questions the model answers at once.
+        metrics: Own instruments.
+        ready_advisor: Who answers; None while there is no world model.
+        model_problem: Why there is none.
+    """
+
+    store: Store
+    clock: Clock
+    tenant_id: str
+    workers: anyio.CapacityLimiter
+    metrics: Metrics
+    ready_advisor: Advisor | None
+    model_problem: str = ""
+
+    @property
+    def advisor(self) -> Advisor:
+        """Who answers questions.
+
+        Raises:
+            ProblemError: 503 while there is no world model.
+        """
+        if self.ready_advisor is None:
+            detail = "there is no world model to answer with: its checkpoint could not be loaded; see the service's log"
+            raise ProblemError(503, detail, kind="not-ready", headers={"Retry-After": "30"})
+        return self.ready_advisor
+
+    def checks(self) -> dict[str, str]:
+        """Return ``ok``, or what is wrong in words that may leave the service, for each part an answer needs."""
+        return {"ledger": self._ledger(), "telemetry": self._telemetry(), "world_model": self._model()}
+
+    def _model(self) -> str:
+        return "ok" if self.ready_advisor is not None else "the checkpoint could not be loaded"
+
+    def _ledger(self) -> str:
+        try:
+            self.store.ledger.systems(self.tenant_id)
+        except OpswmError:
+            return "cannot be read"
+        return "ok"
+
+    def _telemetry(self) -> str:
+        try:
+            self.store.telemetry.version(SystemKey(self.tenant_id, "readiness"))
+        except OpswmError:
+            return "cannot be read"
+        return "ok"

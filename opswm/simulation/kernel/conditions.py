@@ -1,0 +1,194 @@
+"""What holds for one second: effective service times, capacities and edge gains, from parameters and slow state.
+
+The quarter-second steps read nothing but these conditions and the flow, so every slow mechanism (versions, warm-up,
+contention, memory pressure, hosts, caches, breakers, settings) meets the queues in this one place.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from opswm.simulation.kernel import queueing
+from opswm.simulation.kernel.faults import Drive
+from opswm.simulation.kernel.parameters import WorldParameters
+from opswm.simulation.kernel.state import UNLIMITED, WorldState
+from opswm.simulation.kernel.wiring import Wiring
+
+GRAY_CAPACITY_LOSS: Final = 0.7
+GRAY_ERRORS: Final = 0.5
+MEMORY_KNEE: Final = 0.85
+MEMORY_PENALTY: Final = 4.0
+OPEN_BREAKER_PASSES: Final = 0.05
+WARMING_EXTRA: Final = 0.35
+ROLLING_SHARE: Final = 0.25
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Constants of one second, per entity and per edge.
+
+    Attributes:
+        own_s, own_var: Own time of a request, mean and variance.
+        cpu_s: CPU time of a request.
+        cpu_rps: Completions per second that the CPU allows.
+        cores, reserved: CPU cores in use at most, and those its replicas have reserved.
+        stolen: Share of a host's cores that others take.
+        slots: Requests worked on at once.
+        error_ratio: Share of served requests answered with an error of its own.
+        up: Share of arrivals that find a replica at all.
+        queue_limit, patience_s, shed, token_rate, token_limit: Admission.
+        scv, variability: ``cs2`` and ``(ca2 + cs2) / 2``.
+        reference: Occupancy above which requests wait (see ``kernel.queueing``).
+        flow_gain: Calls along the edge per request served at its source, before retries.
+        extra_calls: Calls per second that warming a cache adds.
+        time_gain: Weight of the edge's latency in its source's.
+        fail_gain: Chance that a failed call fails the request at the source.
+        passes: Share of calls that circuit breakers let through.
+        timeout_s, log_timeout, backoff_s, retry_1, retry_2, retry_3: How the source calls.
+        memory_of_failure: How quickly the seen failure ratio follows, per substep.
+    """
+
+    own_s: Float[Tensor, "W N"]
+    own_var: Float[Tensor, "W N"]
+    cpu_s: Float[Tensor, "W N"]
+    cpu_rps: Float[Tensor, "W N"]
+    cores: Float[Tensor, "W N"]
+    reserved: Float[Tensor, "W N"]
+    stolen: Float[Tensor, "W N"]
+    slots: Float[Tensor, "W N"]
+    error_ratio: Float[Tensor, "W N"]
+    up: Float[Tensor, "W N"]
+    shed: Float[Tensor, "W N"]
+    token_rate: Float[Tensor, "W N"]
+    token_limit: Float[Tensor, "W N"]
+    queue_limit: Float[Tensor, "W N"]
+    patience_s: Float[Tensor, "W N"]
+    scv: Float[Tensor, "W N"]
+    variability: Float[Tensor, "W N"]
+    reference: Float[Tensor, "W N"]
+    flow_gain: Float[Tensor, "W E"]
+    extra_calls: Float[Tensor, "W E"]
+    time_gain: Float[Tensor, "W E"]
+    fail_gain: Float[Tensor, "W E"]
+    passes: Float[Tensor, "W E"]
+    timeout_s: Float[Tensor, "W E"]
+    log_timeout: Float[Tensor, "W E"]
+    backoff_s: Float[Tensor, "W E"]
+    retry_1: Float[Tensor, "W E"]
+    retry_2: Float[Tensor, "W E"]
+    retry_3: Float[Tensor, "W E"]
+    memory_of_failure: Float[Tensor, "W E"]
+
+
+def conditions(
+    parameters: WorldParameters, wiring: Wiring, state: WorldState, drives: Float[Tensor, "D W N"], substep_s: float
+) -> Conditions:
+    """Return what holds for the coming second.
+
+    Args:
+        parameters: The worlds.
+        wiring: Index tensors of the call graph.
+        state: The state at the start of the second.
+        drives: How hard faults push each mechanism (axis ``kernel.faults.Drive``).
+        substep_s: Length of a step of the queues.
+    """
+    entities, edges, settings = parameters.entities, parameters.edges, state.settings
+    fleet, resources, flow = state.fleet, state.resources, state.flow
+
+    rolling = 1.0 - ROLLING_SHARE * (fleet.rolling_left_s > 0)
+    ready = (fleet.ready - fleet.stuck - GRAY_CAPACITY_LOSS * fleet.gray).clamp(min=0.0) * rolling
+    up = (fleet.ready - fleet.stuck).clamp(0.0, 1.0)
+    pressure = 1.0 + MEMORY_PENALTY * ((resources.memory - MEMORY_KNEE) / (1.0 - MEMORY_KNEE)).clamp(min=0.0)
+    crowd = flow.busy / entities.contention_knee
+    contention = 1.0 + entities.contention_slope * (crowd - 1.0).clamp(min=0.0)
+    version = 1.0 + (entities.old_version_penalty - 1.0) * fleet.old_version
+    stretch = (
+        torch.exp(drives[Drive.SERVICE])
+        * version
+        * contention
+        * pressure
+        * (1.0 + entities.warmup_penalty * fleet.cold)
+    )
+    cpu_s = entities.cpu_s * stretch
+    locked_s = drives[Drive.LOCK] * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
+    own_s = cpu_s + entities.io_s * stretch + locked_s + drives[Drive.DELAY]
+
+    cores = (settings.cores * ready).clamp(min=1e-3)
+    cores = torch.minimum(cores, _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL]))
+    pool = (settings.pool_size - resources.leaked).clamp(min=1.0) * ready.clamp(max=1.0)
+    slots = torch.lerp(entities.slots * ready, pool, entities.pooled).clamp(min=1e-3)
+    pulled = flow.capacity.view(-1).index_select(0, wiring.consumer).view_as(cores) * 0.95
+    cpu_rps = cores / cpu_s.clamp(min=1e-6)
+    cpu_rps = torch.lerp(cpu_rps, pulled.clamp(min=1e-2), wiring.queue)
+    slot_rps = slots / (own_s + flow.downstream_s)
+    capacity = torch.minimum(slot_rps, cpu_rps)
+    servers = torch.lerp(cores, slots, (slot_rps < cpu_rps).float())
+    variability = 0.5 * (1.0 + entities.scv)
+    gray = fleet.gray / fleet.ready.clamp(min=1.0)
+    error_ratio = (entities.error_ratio + drives[Drive.ERROR] + GRAY_ERRORS * gray).clamp(max=0.98)
+
+    missed = (
+        1.0
+        - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source).view_as(edges.calls)
+        * edges.on_miss
+    )
+    calls = edges.there * edges.calls * settings.weight * settings.enabled
+    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
+    warming = (resources.warming_left_s > 0) * flow.served_rate * WARMING_EXTRA
+    return Conditions(
+        own_s=own_s,
+        own_var=own_s * own_s * entities.scv,
+        cpu_s=cpu_s,
+        cpu_rps=cpu_rps,
+        cores=cores,
+        reserved=(settings.cores * fleet.ready).clamp(min=1e-2),
+        stolen=drives[Drive.STEAL],
+        slots=slots,
+        error_ratio=error_ratio,
+        up=up,
+        shed=settings.shed,
+        token_rate=settings.limit_rps * substep_s,
+        token_limit=settings.burst,
+        queue_limit=entities.queue_limit,
+        patience_s=entities.patience_s,
+        scv=entities.scv,
+        variability=variability,
+        reference=queueing.reference(flow.rate / capacity, servers.clamp(min=1.0), variability),
+        flow_gain=calls * missed,
+        extra_calls=warming.view(-1).index_select(0, wiring.source).view_as(calls) * edges.on_miss * calls,
+        time_gain=calls * missed * edges.on_path * edges.synchronous,
+        fail_gain=edges.required * edges.synchronous * (calls * missed).clamp(max=1.0),
+        passes=passes,
+        timeout_s=settings.timeout_s,
+        log_timeout=torch.log(settings.timeout_s),
+        backoff_s=edges.backoff_s,
+        retry_1=settings.retries.clamp(0.0, 1.0),
+        retry_2=(settings.retries - 1.0).clamp(0.0, 1.0),
+        retry_3=(settings.retries - 2.0).clamp(0.0, 1.0),
+        memory_of_failure=substep_s / settings.timeout_s.clamp(2.0 * substep_s, 4.0),
+    )
+
+
+def _host_share(
+    parameters: WorldParameters,
+    wiring: Wiring,
+    state: WorldState,
+    cpu_s: Float[Tensor, "W N"],
+    steal: Float[Tensor, "W N"],
+) -> Float[Tensor, "W N"]:
+    """Return the cores that each entity may use of its host, shared in proportion to what residents want.
+
+    Who was moved away is no resident any more, and has as many cores as it reserved.
+    """
+    wanted = (state.flow.rate * cpu_s).clamp(min=0.02)
+    total = (
+        torch.zeros_like(wanted)
+        .view(-1)
+        .scatter_add_(0, wiring.host, (wanted * wiring.resident * (1.0 - state.settings.moved)).view(-1))
+    )
+    available = parameters.entities.host_cores * (1.0 - steal).clamp(min=0.05)
+    share = available.reshape(-1) / total.clamp(min=1e-3)
+    return wanted * share.index_select(0, wiring.host).view_as(wanted) + state.settings.moved * UNLIMITED

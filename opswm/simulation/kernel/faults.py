@@ -1,0 +1,146 @@
+"""What can go wrong: kinds of faults, how they set in, and which mechanism of an entity each one drives.
+
+A fault never touches an outcome. It drives a mechanism (service time, errors, a leak, CPU taken away, demand)
+or changes the state once at its onset (replicas down, a cache emptied); symptoms follow from the queueing.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from opswm.simulation.kernel.parameters import Faults
+from opswm.simulation.kernel.state import WorldState
+
+
+class Drive(IntEnum):
+    """Mechanisms that a fault can push while it lasts."""
+
+    SERVICE = 0  # log factor on the CPU and other own time of a request
+    ERROR = 1  # added share of errors
+    LEAK = 2  # memory ratio per second
+    LOCK = 3  # time held under a lock, in multiples of the own time, growing with concurrency
+    POOL_LEAK = 4  # connections per second
+    STEAL = 5  # share of a host's cores taken by somebody else
+    DELAY = 6  # seconds added to each request
+    DEMAND = 7  # log factor on first attempts at an entry
+
+
+class Onset(IntEnum):
+    """Changes of state that a fault makes once."""
+
+    STUCK = 0  # replicas that go down and do not come back
+    GRAY = 1  # replicas that go on answering, badly
+    CHILL = 2  # share of a cache's contents that is lost
+    POOL = 3  # share of a connection pool that a changed configuration takes away
+
+
+class Shape(IntEnum):
+    """How a fault's strength develops from its onset."""
+
+    STEP = 0
+    RAMP = 1  # rises over ramp_s and falls over the last ramp_s
+    INTERMITTENT = 2  # on and off, ramp_s each
+    DECAY = 3  # full at once, then exponential with ramp_s
+
+
+@dataclass(frozen=True)
+class FaultKind:
+    """A kind of fault: its name, the mechanisms it drives and what it changes once, each times its magnitude."""
+
+    name: str
+    drives: tuple[tuple[Drive, float], ...] = ()
+    onset: tuple[tuple[Onset, float], ...] = ()
+
+
+FAULT_KINDS: Final[tuple[FaultKind, ...]] = (
+    FaultKind("none"),
+    FaultKind("slow_version", ((Drive.SERVICE, 1.0),)),
+    FaultKind("erroring_version", ((Drive.ERROR, 1.0),)),
+    FaultKind("memory_leak", ((Drive.LEAK, 1.0),)),
+    FaultKind("replica_down", (), ((Onset.STUCK, 1.0),)),
+    FaultKind("gray_replica", (), ((Onset.GRAY, 1.0),)),
+    FaultKind("lock_contention", ((Drive.LOCK, 1.0),)),
+    FaultKind("slow_queries", ((Drive.SERVICE, 1.0),)),
+    FaultKind("pool_leak", ((Drive.POOL_LEAK, 1.0),)),
+    FaultKind("cold_cache", (), ((Onset.CHILL, 1.0),)),
+    FaultKind("poisoned_cache", ((Drive.ERROR, 1.0),)),
+    FaultKind("retry_storm", ((Drive.ERROR, 0.6), (Drive.SERVICE, 1.5))),
+    FaultKind("demand_surge", ((Drive.DEMAND, 1.0),)),
+    FaultKind("dependency_outage", ((Drive.ERROR, 1.0), (Drive.DELAY, 1.0))),
+    FaultKind("dependency_slow", ((Drive.DELAY, 1.0),)),
+    FaultKind("noisy_neighbour", ((Drive.STEAL, 1.0),)),
+    FaultKind("harmless_deploy"),
+    FaultKind("pool_shrunk", (), ((Onset.POOL, 1.0),)),
+)
+"""Kinds in fixed order, so that a kind's number means the same in every file; append, never reorder."""
+
+FAULT_INDEX: Final[dict[str, int]] = {kind.name: index for index, kind in enumerate(FAULT_KINDS)}
+
+
+def _table(size: int, pairs: list[tuple[tuple[int, float], ...]]) -> Tensor:
+    table = torch.zeros(len(pairs), size)
+    for row, entries in enumerate(pairs):
+        for column, factor in entries:
+            table[row, column] = factor
+    return table
+
+
+_DRIVES: Final = _table(len(Drive), [tuple((int(d), f) for d, f in kind.drives) for kind in FAULT_KINDS])
+_ONSETS: Final = _table(len(Onset), [tuple((int(o), f) for o, f in kind.onset) for kind in FAULT_KINDS])
+
+
+def strength(faults: Faults, left: Float[Tensor, "W F"], second: int) -> Float[Tensor, "W F"]:
+    """Return each fault's magnitude at one second, after its onset shape and what is left of it.
+
+    Args:
+        faults: The faults.
+        left: What was not yet done away with, in [0, 1].
+        second: Seconds since the start.
+    """
+    age = second - faults.onset_s
+    active = ((age >= 0) & (age < faults.duration_s)).float() * faults.there * left
+    ramp = faults.ramp_s.clamp(min=1.0)
+    rising = torch.minimum(age / ramp, (faults.duration_s - age) / ramp).clamp(0.0, 1.0)
+    blinking = (torch.remainder(age, 2.0 * ramp) < ramp).float()
+    shapes = torch.stack([torch.ones_like(age), rising, blinking, torch.exp(-age.clamp(min=0.0) / ramp)])
+    return faults.magnitude * active * shapes.gather(0, faults.shape[None])[0]
+
+
+def drives(faults: Faults, left: Float[Tensor, "W F"], second: int, count: int) -> Float[Tensor, "D W N"]:
+    """Return how hard each mechanism of each of ``count`` entities is driven at one second (axis ``Drive``)."""
+    level = strength(faults, left, second)
+    pushes = (level[..., None] * _DRIVES.to(level.device)[faults.kind]).permute(2, 0, 1)
+    field = torch.zeros(len(Drive), level.shape[0], count, device=level.device)
+    return field.scatter_add_(2, faults.target[None].expand_as(pushes), pushes)
+
+
+def apply_onsets(faults: Faults, state: WorldState) -> WorldState:
+    """Return the state after the one-time changes of the faults that set in during this second."""
+    due = ((faults.onset_s >= state.second) & (faults.onset_s < state.second + 1)).float() * faults.there
+    if not bool(due.any()):
+        return state
+    fleet, resources = state.fleet, state.resources
+    pushes = (due * faults.magnitude)[..., None] * _ONSETS.to(due.device)[faults.kind]
+    field = torch.zeros(len(Onset), *fleet.ready.shape, device=due.device)
+    field.scatter_add_(2, faults.target[None].expand(len(Onset), -1, -1), pushes.permute(2, 0, 1))
+    deployed = torch.zeros_like(fleet.ready).scatter_add_(1, faults.origin, due * faults.via_version)
+    share = field[Onset.STUCK] / fleet.ready.clamp(min=1.0)
+    fleet = replace(
+        fleet,
+        stuck=torch.minimum(fleet.stuck + field[Onset.STUCK], fleet.ready),
+        gray=torch.minimum(fleet.gray + field[Onset.GRAY], fleet.ready),
+        deployed_s=torch.where(deployed > 0, torch.full_like(deployed, float(state.second)), fleet.deployed_s),
+        old_version=torch.where(deployed > 0, torch.zeros_like(deployed), fleet.old_version),
+    )
+    pool_size = torch.ceil(state.settings.pool_size * (1.0 - field[Onset.POOL]).clamp(0.0, 1.0))
+    settings = replace(state.settings, pool_size=torch.maximum(pool_size, state.settings.pool_size.clamp(max=1.0)))
+    resources = replace(
+        resources,
+        warmth=resources.warmth * (1.0 - field[Onset.CHILL]).clamp(0.0, 1.0),
+        dropped=resources.dropped + state.flow.present * share.clamp(max=1.0),
+    )
+    return replace(state, fleet=fleet, resources=resources, settings=settings)

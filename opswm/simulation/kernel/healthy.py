@@ -1,0 +1,126 @@
+"""Systems in good health: drawn, run until settled, given latency promises they can keep, redrawn where they cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from opswm.simulation.kernel import noise
+from opswm.simulation.kernel.assemble import assemble
+from opswm.simulation.kernel.blueprint import Blueprint
+from opswm.simulation.kernel.forcings import empty_tape
+from opswm.simulation.kernel.signals import SIGNALS
+from opswm.simulation.kernel.simulate import simulate
+from opswm.simulation.kernel.state import WorldState, initial_state
+from opswm.simulation.kernel.topologies import random_blueprint
+from opswm.simulation.kernel.web_shop import web_shop
+
+SETTLING_S: Final = 90
+LOOKED_AT_S: Final = 60
+MOST_ERRORS: Final = 0.02
+DRAWS: Final = 6
+System = Literal["web_shop", "random"]
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Systems that run well, and where they are after settling.
+
+    Attributes:
+        blueprints: The systems, latency promises included.
+        second: Second of the state.
+    """
+
+    blueprints: tuple[Blueprint, ...]
+    state: WorldState
+    second: int
+
+
+def settle_ticks(step_s: int) -> int:
+    """Return how many ticks a system runs before anybody looks at it."""
+    return -(-(SETTLING_S + LOOKED_AT_S) // step_s)
+
+
+def warm_systems(system: System, world_seeds: Sequence[int], step_s: int) -> Warm:
+    """Return one healthy system per seed, settled.
+
+    The demo system is always the same; random ones are redrawn until they err on less than two requests in a hundred at
+    their usual load (the last draw stands).
+
+    Args:
+        system: Which kind.
+        world_seeds: One per world; a seed gives the same system in every batch.
+        step_s: Telemetry step.
+    """
+    wanted = list(range(len(world_seeds)))
+    blueprints: list[Blueprint | None] = [None] * len(world_seeds)
+    for draw in range(DRAWS if system == "random" else 1):
+        drawn = [_draw(system, world_seeds[row], draw, step_s) for row in wanted]
+        settled, healthy = _promised(drawn, [world_seeds[row] for row in wanted], system)
+        last = draw == DRAWS - 1 or system != "random"
+        for row, blueprint, good in zip(wanted, settled, healthy, strict=True):
+            if good or last:
+                blueprints[row] = blueprint
+        wanted = [row for row in wanted if blueprints[row] is None]
+        if not wanted:
+            break
+    found = [blueprint for blueprint in blueprints if blueprint is not None]
+    state = _settled(found, world_seeds)
+    return Warm(tuple(found), state, state.second)
+
+
+def seeds_of(world_seeds: Sequence[int], future: int) -> Int[Tensor, " W"]:
+    """Return the noise seeds of worlds in one exogenous future (0 is the past that all futures share)."""
+    worlds = torch.tensor(list(world_seeds), dtype=torch.int64)
+    return noise.world_seeds(0, worlds, torch.full_like(worlds, future))
+
+
+def _draw(system: System, seed: int, draw: int, step_s: int) -> Blueprint:
+    if system == "web_shop":
+        return web_shop(step_s)
+    return random_blueprint(np.random.default_rng([seed, draw, 1]), step_s=step_s)
+
+
+def _settled(blueprints: Sequence[Blueprint], world_seeds: Sequence[int]) -> WorldState:
+    parameters = assemble(blueprints)
+    ticks = settle_ticks(parameters.step_s)
+    tape = empty_tape(len(blueprints))
+    state, _ = simulate(parameters, initial_state(parameters), tape, ticks, seeds_of(world_seeds, 0), "objectives")
+    return state
+
+
+def _promised(
+    blueprints: Sequence[Blueprint], world_seeds: Sequence[int], system: System
+) -> tuple[list[Blueprint], list[bool]]:
+    """Return the systems with latency thresholds above their usual tail, and whether each is healthy."""
+    if system == "web_shop":
+        return list(blueprints), [True] * len(blueprints)
+    parameters = assemble(blueprints)
+    ticks, seeds = settle_ticks(parameters.step_s), seeds_of(world_seeds, 0)
+    looked = max(1, LOOKED_AT_S // parameters.step_s)
+    state, seen = simulate(parameters, initial_state(parameters), empty_tape(len(blueprints)), ticks, seeds)
+    del state
+    usual = seen.signals[:, -looked:].mean(1)
+    settled: list[Blueprint] = []
+    healthy: list[bool] = []
+    for row, (blueprint, seed) in enumerate(zip(blueprints, world_seeds, strict=True)):
+        rng = np.random.default_rng([seed, 2])
+        goals = []
+        good = True
+        for goal in blueprint.goals:
+            at = usual[row, blueprint.index(goal.inlet)]
+            good &= float(at[SIGNALS.index("error_ratio")]) < MOST_ERRORS
+            if not goal.deadline:
+                tail_s = float(at[SIGNALS.index("latency_p99")])
+                goal = replace(goal, threshold_s=round(max(0.05, tail_s * float(rng.uniform(1.2, 2.2))), 3))
+            else:
+                queue = usual[row, blueprint.index(goal.entity)]
+                good &= float(queue[SIGNALS.index("latency_p99")]) < goal.threshold_s / 3.0
+            goals.append(goal)
+        settled.append(replace(blueprint, goals=tuple(goals)))
+        healthy.append(good)
+    return settled, healthy

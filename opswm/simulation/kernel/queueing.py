@@ -1,0 +1,96 @@
+"""A many-server queue with random arrivals and service, advanced by a step of any length.
+
+The occupancy beyond a reference level is a reflected Brownian motion, and it is sampled exactly over a step: the end
+point is the realised net input, and the lowest point on the way follows the law of a Brownian bridge's minimum
+(Asmussen, Glynn, Pitman 1995). So the step may be far longer than a service, and transients and overload come out
+alike.
+
+What an arrival waits follows from the memoryless tail of M/M/c: waiting requests are the part of the motion above
+``reference``, chosen so that the stationary chance to wait is Erlang's C, and an arrival that waits does so for one
+completion more. Mean wait, chance to wait and the tail are then those of M/M/c; other variabilities enter as in Allen
+and Cunneen's G/G/c.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+_HIGHEST = 0.999
+_LEANEST = 4.0  # beyond, the chance to wait is below one in a million and the fit need not be trusted
+
+
+def erlang_exponent(servers: Float[Tensor, "W N"], spare: Float[Tensor, "W N"]) -> Float[Tensor, "W N"]:
+    """Return ``e`` such that Erlang's C is about ``utilisation ** e``.
+
+    A fit to exact values for 1 to 512 servers at utilisations from 0.2 to 0.99 (worst relative error 3 % where
+    C exceeds 0.01); exact for one server.
+
+    Args:
+        servers: Number of servers, at least 1, not necessarily whole.
+        spare: One minus the utilisation, in [0, 1].
+    """
+    root = torch.sqrt(servers) - 1.0
+    lean = (root * spare).clamp(max=_LEANEST)
+    return (
+        1.0
+        + root * (1.21028 + 0.29002 * spare)
+        + lean * (0.20463 * root + lean * (0.33774 + 0.04274 * root - 0.07453 * lean))
+    )
+
+
+def reference(
+    utilisation: Float[Tensor, "W N"], servers: Float[Tensor, "W N"], variability: Float[Tensor, "W N"]
+) -> Float[Tensor, "W N"]:
+    """Return the occupancy of the reflected motion above which requests wait.
+
+    Args:
+        utilisation: Arrival rate over capacity; anything above 0.999 counts as that.
+        servers: Servers working in parallel.
+        variability: ``(ca2 + cs2) / 2``, 1 for Poisson arrivals and exponential service.
+    """
+    load = utilisation.clamp(1e-4, _HIGHEST)
+    spare = 1.0 - load
+    return -torch.log(load) / spare * load * variability * erlang_exponent(servers, spare)
+
+
+def reflect(
+    backlog: Float[Tensor, "W N"],
+    admitted: Float[Tensor, "W N"],
+    capacity: Float[Tensor, "W N"],
+    variance: Float[Tensor, "W N"],
+    exponential: Float[Tensor, "W N"],
+) -> tuple[Float[Tensor, "W N"], Float[Tensor, "W N"]]:
+    """Advance the reflected motion by one step.
+
+    Args:
+        backlog: Occupancy at the start, not negative.
+        admitted: Requests that came in during the step.
+        capacity: Requests that could have been completed if there had always been work, with its noise; not clipped
+            at 0, which would add capacity.
+        variance: Variance of the net input over the step.
+        exponential: Standard exponential draws, which decide how low the motion dipped.
+
+    Returns:
+        The occupancy at the end, and the requests served, so that ``backlog + admitted - served`` is the new
+        occupancy. Where a step holds less than a few services, the Gaussian capacity can make ``served`` slightly
+        negative: a caller carries that over to later steps.
+    """
+    net = admitted - capacity
+    lowest = 0.5 * (net - torch.sqrt(net * net + 2.0 * variance * exponential))
+    ahead = torch.maximum(backlog + net, net - lowest)
+    return ahead, backlog + admitted - ahead
+
+
+def wait_s(
+    waiting: Float[Tensor, "W N"], capacity_rps: Float[Tensor, "W N"], variability: Float[Tensor, "W N"]
+) -> tuple[Float[Tensor, "W N"], Float[Tensor, "W N"]]:
+    """Return mean and variance of the wait of a request that arrives now.
+
+    Args:
+        waiting: Requests that wait already.
+        capacity_rps: Completions per second.
+        variability: As in :func:`reference`.
+    """
+    ahead = waiting + variability * (waiting > 0)
+    mean = ahead / capacity_rps
+    return mean, mean * variability / capacity_rps

@@ -1,0 +1,74 @@
+"""Rows of nested dataclasses of tensors: worlds are taken, repeated, joined and moved as one."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def map_tensors(value: T, function: Callable[[Tensor], Tensor]) -> T:
+    """Return a copy of a (nested) dataclass with ``function`` applied to each tensor; other fields stay.
+
+    Args:
+        value: A frozen dataclass whose fields are tensors, dataclasses or plain values.
+        function: What to do with each tensor.
+    """
+    changed: dict[str, Any] = {}
+    for field in fields(value):  # type: ignore[arg-type]
+        item = getattr(value, field.name)
+        if isinstance(item, Tensor):
+            changed[field.name] = function(item)
+        elif is_dataclass(item) and not isinstance(item, type):
+            changed[field.name] = map_tensors(item, function)
+    return replace(value, **changed)  # type: ignore[type-var]
+
+
+def take_rows(value: T, rows: Int[Tensor, " R"]) -> T:
+    """Return the given rows (worlds) of every tensor; rows may repeat, which is how futures branch."""
+    return map_tensors(value, lambda tensor: tensor.index_select(0, rows))
+
+
+def join_rows(values: Sequence[T]) -> T:
+    """Return several batches of worlds as one; plain fields must agree.
+
+    Raises:
+        ValueError: When there is nothing to join, or a plain field differs between the batches.
+    """
+    if not values:
+        raise ValueError("nothing to join: give at least one batch of worlds")
+    first, changed = values[0], {}
+    for field in fields(first):  # type: ignore[arg-type]
+        items = [getattr(value, field.name) for value in values]
+        if isinstance(items[0], Tensor):
+            changed[field.name] = torch.cat(items)
+        elif is_dataclass(items[0]) and not isinstance(items[0], type):
+            changed[field.name] = join_rows(items)
+        elif any(item != items[0] for item in items):
+            raise ValueError(
+                f"batches differ in {field.name!r}: {sorted({str(item) for item in items})}; join only like with like"
+            )
+    return replace(first, **changed)  # type: ignore[type-var]
+
+
+def to_device(value: T, device: torch.device | str) -> T:
+    """Return the same worlds on another device."""
+    return map_tensors(value, lambda tensor: tensor.to(device))
+
+
+def put_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:
+    """Return the batch with some worlds replaced; plain fields are those of ``new``."""
+    changed: dict[str, Any] = {}
+    for field in fields(value):  # type: ignore[arg-type]
+        old, item = getattr(value, field.name), getattr(new, field.name)
+        if isinstance(item, Tensor):
+            changed[field.name] = old.index_copy(0, rows, item)
+        elif is_dataclass(item) and not isinstance(item, type):
+            changed[field.name] = put_rows(old, rows, item)
+        else:
+            changed[field.name] = item
+    return replace(value, **changed)  # type: ignore[type-var]

@@ -1,0 +1,176 @@
+"""What a batch of readings must be before a store writes any of it: the metric columns, finite, dated, in UTC."""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from opswm.errors import BadInputError
+from opswm_schemas.base import EARLIEST, LATEST
+from opswm_schemas.columns import METRICS
+
+_UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
+_SHOWN: Final = 5
+
+
+def admit_metrics(table: pa.Table) -> pa.Table:
+    """Return a batch with exactly the columns and types of ``METRICS``, or refuse it whole.
+
+    Optional columns may be left out; numbers of other widths and other time resolutions are cast. Nothing
+    else is repaired.
+
+    Args:
+        table: Readings, one a row.
+
+    Raises:
+        BadInputError: On missing or unknown columns, other types, naive or non-UTC instants, instants out
+            of range, nulls where something must stand, NaN or infinities, a row that is neither a number nor
+            one histogram, or an impossible histogram; with the rows (counted from 0) and what to do.
+    """
+    _check_columns(table)
+    if table.num_rows == 0:
+        raise BadInputError("the batch has no rows; leave it out, or check the export that made it")
+    table = _cast(table)
+    for name in ("channel_id", "event_at", "known_at"):
+        _refuse(pc.is_null(table[name]), f"column {name!r} is empty", "every reading needs it")
+    for name in ("event_at", "known_at"):
+        instants = _instants(table[name])
+        early, late = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
+        _refuse(
+            (instants < early) | (instants >= late),
+            f"column {name!r} is outside {EARLIEST:%Y} to {LATEST:%Y}",
+            "check whether the source counts in seconds, milliseconds or nanoseconds",
+        )
+    for name in ("value", "zero_count"):
+        _refuse(_not_finite(table[name]), f"column {name!r} is NaN or infinite", "leave out what was not measured")
+    _check_readings(table)
+    return table
+
+
+def _check_columns(table: pa.Table) -> None:
+    unknown = [name for name in table.column_names if name not in METRICS.names]
+    if unknown:
+        raise BadInputError(f"unknown columns {unknown}; allowed are {METRICS.names}")
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    missing = [field.name for field in METRICS if not field.nullable and field.name not in table.column_names]
+    if twice or missing:
+        raise BadInputError(
+            f"columns given twice: {twice}, columns missing: {missing}; needed are the columns {METRICS.names}"
+        )
+
+
+def _cast(table: pa.Table) -> pa.Table:
+    columns = []
+    for field in METRICS:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(table.num_rows, field.type))
+            continue
+        column = table[field.name]
+        _check_type(field, column.type)
+        try:
+            # Resolutions finer than a microsecond are cut; every other loss is refused.
+            columns.append(column.cast(field.type, safe=not pa.types.is_timestamp(field.type)))
+        except pa.ArrowInvalid as problem:
+            raise BadInputError(f"column {field.name!r} cannot be read as {field.type}: {problem}") from problem
+    return pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in METRICS]))
+
+
+def _check_type(field: pa.Field, given: pa.DataType) -> None:
+    if pa.types.is_timestamp(field.type):
+        fits = pa.types.is_timestamp(given) and given.tz in _UTC_NAMES
+        wanted = "timestamps with time zone UTC (naive and other zones are refused: convert them at the source)"
+    elif pa.types.is_string(field.type):
+        text = given.value_type if pa.types.is_dictionary(given) else given
+        fits = pa.types.is_string(text) or pa.types.is_large_string(text) or pa.types.is_string_view(text)
+        wanted = "text"
+    elif pa.types.is_list(field.type):
+        is_list = pa.types.is_list(given) or pa.types.is_large_list(given)
+        fits = pa.types.is_null(given) or (is_list and _is_number(given.value_type))
+        wanted = "lists of numbers"
+    else:
+        fits = _is_number(given)
+        wanted = "numbers"
+    if not fits:
+        raise BadInputError(f"column {field.name!r} holds {given}; allowed are {wanted}")
+
+
+def _is_number(given: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(given) or pa.types.is_integer(given) or pa.types.is_null(given))
+
+
+def _check_readings(table: pa.Table) -> None:
+    number, histogram = _there(table["value"]), _there(table["counts"])
+    classic, native = _there(table["upper_bounds"]), _there(table["histogram_scale"])
+    _refuse(number == histogram, "a reading is neither or both of 'value' and 'counts'", "give one of them")
+    _refuse(
+        histogram != (classic ^ native),
+        "'counts' goes with either 'upper_bounds' (classic) or 'histogram_scale' (native)",
+        "give one of them with it, and neither with a plain value",
+    )
+    if histogram.any():
+        rows = np.flatnonzero(histogram)
+        _check_lists(table.take(rows), rows)
+
+
+def _check_lists(table: pa.Table, rows: NDArray[np.int64]) -> None:
+    counts, starts, lengths = _flat(table["counts"])
+    _refuse(
+        _in_lists(~(np.isfinite(counts) & (counts >= 0.0)), starts, lengths),
+        "'counts' must be finite and >= 0",
+        "",
+        rows,
+    )
+    classic = _there(table["upper_bounds"])
+    bounds, bound_starts, bound_lengths = _flat(table["upper_bounds"])
+    _refuse(_in_lists(~np.isfinite(bounds), bound_starts, bound_lengths), "'upper_bounds' must be finite", "", rows)
+    _refuse(
+        classic & ((lengths != bound_lengths + 1) | (bound_lengths == 0)),
+        "a classic histogram has one count per upper bound and one for the infinite bucket",
+        "add the count of the infinite bucket, which is the number of all observations",
+        rows,
+    )
+    for name, flat, begin, size, allowed in (
+        ("counts", counts, starts, lengths, np.greater_equal),
+        ("upper_bounds", bounds, bound_starts, bound_lengths, np.greater),
+    ):
+        falls = np.concatenate([[False], ~allowed(flat[1:], flat[:-1])]) if flat.size else np.zeros(0, dtype=bool)
+        falls[begin[(begin < flat.size) & (size > 0)]] = False
+        _refuse(classic & _in_lists(falls, begin, size), f"{name!r} of a classic histogram must increase", "", rows)
+
+
+def _flat(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return all elements end to end (NaN where null), where each row's begin, and how many it has."""
+    flat = pc.list_flatten(column).to_numpy(zero_copy_only=False).astype(np.float64)
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return flat, np.cumsum(lengths) - lengths, lengths
+
+
+def _in_lists(element: NDArray[np.bool_], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return per row whether any of its elements is marked."""
+    total = np.concatenate([[0], np.cumsum(element)])
+    return np.asarray(total[starts + lengths] > total[starts])
+
+
+def _there(column: pa.ChunkedArray) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_valid(column).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _instants(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def _not_finite(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(pc.invert(pc.is_finite(column)), False)
+
+
+def _refuse(
+    wrong: pa.ChunkedArray | NDArray[np.bool_], what: str, then: str, rows: NDArray[np.int64] | None = None
+) -> None:
+    found = np.flatnonzero(np.asarray(wrong, dtype=bool))
+    if found.size == 0:
+        return
+    numbers = found if rows is None else rows[found]
+    shown = ", ".join(str(row) for row in numbers[:_SHOWN]) + (", ..." if found.size > _SHOWN else "")
+    raise BadInputError(f"{what} in {found.size} row(s): {shown}" + (f"; {then}" if then else ""))

@@ -1,0 +1,93 @@
+"""The ledger's tables; tenant and system lead every key, instants are microseconds since 1970 in UTC."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+METADATA: Final = MetaData()
+"""All tables of the newest revision; migrations bring a database here."""
+
+_ID: Final = 200
+_DIGEST: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _key() -> tuple[Column[str], Column[str]]:
+    return Column("tenant_id", String(_ID), nullable=False), Column("system_id", String(_ID), nullable=False)
+
+
+SYSTEMS: Final = Table(
+    "systems",
+    METADATA,
+    *_key(),
+    Column("sequence", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id"),
+)
+"""One row per system: the number of its last fact."""
+
+DESCRIPTORS: Final = Table(
+    "descriptors",
+    METADATA,
+    *_key(),
+    Column("revision", Integer, nullable=False),
+    Column("digest", String(_DIGEST), nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "revision"),
+)
+"""Every revision of every descriptor."""
+
+ACTION_FACTS: Final = Table(
+    "action_facts",
+    METADATA,
+    *_key(),
+    Column("sequence", BigInteger, nullable=False),
+    Column("action_id", String(_ID), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("known_at_us", BigInteger, nullable=False),
+    Column("digest", String(_DIGEST), nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "sequence"),
+    UniqueConstraint("tenant_id", "system_id", "action_id", "kind", "digest"),
+)
+"""Facts about actions, appended only: ``record``, ``transition`` or ``approval``."""
+
+EVENTS: Final = Table(
+    "events",
+    METADATA,
+    *_key(),
+    Column("event_id", String(_ID), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("event_at_us", BigInteger, nullable=False),
+    Column("known_at_us", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "event_id"),
+)
+"""Alerts, state changes and notes."""
+
+DECISIONS: Final = Table(
+    "decisions",
+    METADATA,
+    *_key(),
+    Column("decision_id", String(_ID), nullable=False),
+    Column("decided_at_us", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "decision_id"),
+    UniqueConstraint("decision_id"),
+)
+"""Rankings as they were answered."""
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return an aware instant as microseconds since 1970 in UTC, exactly."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -1,0 +1,53 @@
+"""Nothing secret or personal is written to the ledger, whichever way a fact came in."""
+
+from typing import Final
+
+from opswm_schemas.actions.parameters import Parameters
+from opswm_schemas.actions.record import Action, Actor, Source, Target, Transition
+from opswm_schemas.actions.redaction import REDACTED, names_secret, redact_action, redact_text
+from opswm_schemas.answers import RankedCourse, RankingAnswer
+from opswm_schemas.telemetry import Event
+
+_TEXT_LIMIT: Final = 2_000
+
+
+def redact_transition(fact: Transition) -> Transition:
+    """Return a transition without secrets in its source and note."""
+    return fact.model_copy(update={"source": _text(fact.source), "note": _text(fact.note)})
+
+
+def redact_event(event: Event) -> Event:
+    """Return an event without secrets in its name and attributes."""
+    attributes = {
+        name: REDACTED if names_secret(name, value) else _text(value) for name, value in event.attributes.items()
+    }
+    return event.model_copy(update={"name": _text(event.name), "attributes": attributes})
+
+
+def redact_answer(answer: RankingAnswer) -> RankingAnswer:
+    """Return a ranking without secrets in the parameters of its courses."""
+    return answer.model_copy(update={"ranked": [_redact_course(ranked, answer) for ranked in answer.ranked]})
+
+
+def _redact_course(ranked: RankedCourse, answer: RankingAnswer) -> RankedCourse:
+    actions = [
+        asked.model_copy(update={"params": _redact_parameters(asked.params, answer)}) for asked in ranked.course.actions
+    ]
+    return ranked.model_copy(update={"course": ranked.course.model_copy(update={"actions": actions})})
+
+
+def _redact_parameters(params: Parameters, answer: RankingAnswer) -> Parameters:
+    asked = Action(
+        action_id=answer.provenance.decision_id,
+        system_id=answer.provenance.system_id,
+        type=params.type,
+        target=Target(entity_id=answer.provenance.system_id),
+        params=params,
+        actor=Actor(kind="bot", id="opswm"),
+        source=Source(system="opswm"),
+    )
+    return redact_action(asked)[0].params
+
+
+def _text(text: str) -> str:
+    return redact_text(text)[:_TEXT_LIMIT]

@@ -1,0 +1,39 @@
+"""What every row of the ledger is kept under: its system, and the numbers handed out within it."""
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, select, update
+
+from opswm.errors import NotFoundError
+from opswm.store.ledger_tables import SYSTEMS
+from opswm_schemas.ports import SystemKey
+
+
+def key_of(system: SystemKey) -> dict[str, str]:
+    """Return the leading key columns."""
+    return {"tenant_id": system.tenant_id, "system_id": system.system_id}
+
+
+def within(table: Table, system: SystemKey) -> ColumnElement[bool]:
+    """Return the condition that a row belongs to a system."""
+    return and_(table.c.tenant_id == system.tenant_id, table.c.system_id == system.system_id)
+
+
+def require_system(connection: Connection, system: SystemKey) -> int:
+    """Return the number of a system's last fact.
+
+    Raises:
+        NotFoundError: When the system is not registered.
+    """
+    sequence: int | None = connection.scalar(select(SYSTEMS.c.sequence).where(within(SYSTEMS, system)))
+    if sequence is None:
+        raise NotFoundError(
+            f"system {system.system_id!r} of tenant {system.tenant_id!r} is not registered; "
+            "register its descriptor first"
+        )
+    return sequence
+
+
+def next_sequence(connection: Connection, system: SystemKey) -> int:
+    """Return the next number of a system; the row lock it takes keeps two writers from sharing one."""
+    counted = update(SYSTEMS).where(within(SYSTEMS, system)).values(sequence=SYSTEMS.c.sequence + 1)
+    sequence: int = connection.execute(counted.returning(SYSTEMS.c.sequence)).scalar_one()
+    return sequence

@@ -1,0 +1,121 @@
+"""Makes the decision points of a data plan, shard by shard; what is there already is kept."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from opswm.errors import StoreError
+from opswm.model.card import vocabulary
+from opswm.simulation.kernel.episodes import EpisodePlan
+from opswm.simulation.kernel.healthy import System
+from opswm.training.recipes import DataPlan
+from opswm.training.shards import Shards, open_shards, shard_identity, write_shard
+from opswm.training.simulated import simulate_batch
+
+SHARD_POINTS: Final = 64
+GENERATOR_VERSION: Final = 1
+"""Counts up when the same plan and seeds mean other data."""
+
+Progress = Callable[[str, int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One shard to make: a system and its world seeds."""
+
+    name: str
+    system: System
+    seeds: range
+
+
+@dataclass(frozen=True)
+class Generated:
+    """The three disjoint sets of a plan."""
+
+    training: Shards
+    validation: Shards
+    calibration: Shards
+
+
+def pieces(plan: DataPlan) -> dict[str, list[Piece]]:
+    """Return the shards of each set; no two share a world seed.
+
+    Args:
+        plan: What is wanted.
+    """
+    sizes = {
+        "training": plan.points,
+        "validation": plan.validation_points,
+        "calibration": plan.calibration_points,
+    }
+    first = plan.seed
+    found: dict[str, list[Piece]] = {}
+    for name, points in sizes.items():
+        in_shop = round(plan.shop_share * points)
+        found[name] = []
+        for system, count in (("web_shop", in_shop), ("random", points - in_shop)):
+            for start in range(0, count, SHARD_POINTS):
+                seeds = range(first + start, first + min(count, start + SHARD_POINTS))
+                found[name].append(Piece(f"{name}-{system}-{start:06d}", system, seeds))  # type: ignore[arg-type]
+            first += count
+    return found
+
+
+def generate(plan: DataPlan, context_ticks: int, horizon_ticks: int, folder: Path, progress: Progress) -> Generated:
+    """Return the data of a plan, made where it is not there yet.
+
+    Args:
+        plan: What is wanted.
+        context_ticks: History of each decision point.
+        horizon_ticks: Ticks after it.
+        folder: Where the shards are; a killed run goes on from there.
+        progress: Called after every shard.
+
+    Raises:
+        StoreError: When the folder holds the data of another plan, or cannot be written.
+    """
+    wanted = pieces(plan)
+    total = sum(len(piece.seeds) for part in wanted.values() for piece in part)
+    done = 0
+    opened: dict[str, Shards] = {}
+    for name, part in wanted.items():
+        paths = []
+        for piece in part:
+            path = folder / f"{piece.name}.safetensors"
+            identity = _identity(plan, piece, context_ticks, horizon_ticks)
+            found = shard_identity(path)
+            if found is None:
+                _make(plan, piece, path, identity, context_ticks, horizon_ticks)
+            elif found != identity:
+                raise StoreError(f"{path} was made by another plan; choose another folder or remove it")
+            paths.append(path)
+            done += len(piece.seeds)
+            progress("generate", done, total, piece.name)
+        opened[name] = open_shards(paths)
+    return Generated(**opened)
+
+
+def _make(
+    plan: DataPlan, piece: Piece, path: Path, identity: dict[str, Any], context_ticks: int, horizon_ticks: int
+) -> None:
+    episode = EpisodePlan(system=piece.system, context_ticks=context_ticks, step_s=plan.step_s)
+    with torch.inference_mode():
+        batch = simulate_batch(episode, piece.seeds, plan.courses, plan.futures, plan.channel_courses, horizon_ticks)
+        write_shard(path, batch, identity)
+
+
+def _identity(plan: DataPlan, piece: Piece, context_ticks: int, horizon_ticks: int) -> dict[str, Any]:
+    made_by = {name: asdict(plan)[name] for name in ("courses", "futures", "channel_courses", "step_s")}
+    return {
+        "version": GENERATOR_VERSION,
+        "system": piece.system,
+        "first_seed": piece.seeds.start,
+        "points": len(piece.seeds),
+        "context_ticks": context_ticks,
+        "horizon_ticks": horizon_ticks,
+        "vocabulary": {name: entry["sha256"] for name, entry in vocabulary().items()},
+        **made_by,
+    }

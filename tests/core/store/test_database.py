@@ -1,0 +1,74 @@
+"""The database under the ledger: several writers, several openings, and databases that are none."""
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from opswm.errors import BadInputError, StoreError
+from opswm.store.ledger import SqliteLedger
+from tests.core.store.shop import SHOP, after, moved, scaling
+
+
+def test_sequences_have_no_gap_under_concurrent_writers(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """Two ledgers on one database, four threads: every fact has its own number, and none is lost."""
+    other = SqliteLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
+
+    def record(number: int) -> None:
+        (ledger if number % 2 else other).record_action(scaling(f"a{number}", moved("started", number)))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(record, range(24)))
+    other.close()
+    assert len(ledger.actions(SHOP, after(100))) == 24
+    assert ledger.sequence(SHOP) == 48
+    with sqlite3.connect(tmp_path / "store" / "ledger.sqlite") as database:
+        numbers = [row[0] for row in database.execute("SELECT sequence FROM action_facts ORDER BY sequence")]
+    database.close()
+    assert numbers == list(range(1, 49))
+
+
+def test_it_survives_closing(ledger: SqliteLedger, tmp_path: Path) -> None:
+    """What was recorded is there when the database is opened again."""
+    ledger.record_action(scaling("a1", moved("started", 1)))
+    ledger.close()
+    again = SqliteLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
+    assert [action.action_id for action in again.actions(SHOP, after(1))] == ["a1"]
+    again.close()
+
+
+def foreign(path: Path) -> None:
+    """Write a database of a revision nobody knows."""
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    database.execute("INSERT INTO alembic_version VALUES ('9999')")
+    database.commit()
+    database.close()
+
+
+def garbage(path: Path) -> None:
+    """Write what is no database."""
+    path.write_bytes(b"not a database at all, not even close" * 100)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"), [(foreign, "revision this software does not know"), (garbage, "cannot be read")]
+)
+def test_a_foreign_or_broken_database_is_refused(tmp_path: Path, spoil: Callable[[Path], Any], message: str) -> None:
+    """A later revision or a corrupt file is an error that says so, and the file is left alone."""
+    path = tmp_path / "ledger.sqlite"
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=message):
+        SqliteLedger.open(f"sqlite:///{path}")
+    assert path.read_bytes()[100:] == before[100:]  # SQLite's header has 100 bytes, with a counter of openings
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysterydb://host/name"])
+def test_a_url_that_is_none_is_refused(url: str) -> None:
+    """A string that is no URL, or names a database nobody knows, is bad input."""
+    with pytest.raises(BadInputError, match="ledger URL cannot be used"):
+        SqliteLedger.open(url)

@@ -1,0 +1,95 @@
+"""Which worlds are generated, and that what is there is kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from opswm.errors import StoreError
+from opswm.simulation.kernel.episodes import EpisodePlan
+from opswm.tensors import Batch
+from opswm.training.generate import SHARD_POINTS, generate, pieces
+from opswm.training.recipes import FIRST_TRAINING_SEED, DataPlan
+from opswm.training.shards import read_shard, write_shard
+from opswm.training.simulated import simulate_batch
+from tests.core.model.queue_world import QueueWorld
+
+TINY = DataPlan(points=3, validation_points=1, calibration_points=1, shop_share=0.5, courses=6, futures=2)
+
+
+def test_no_world_is_in_two_sets() -> None:
+    """Training, validation and calibration share no world seed, and none is one of evaluation."""
+    plan = DataPlan(points=200, validation_points=70, calibration_points=90, shop_share=0.6)
+    seeds = {name: [seed for piece in part for seed in piece.seeds] for name, part in pieces(plan).items()}
+    everything = [seed for part in seeds.values() for seed in part]
+    assert len(everything) == len(set(everything)) == 360
+    assert min(everything) == FIRST_TRAINING_SEED
+    assert {name: len(part) for name, part in seeds.items()} == {"training": 200, "validation": 70, "calibration": 90}
+
+
+def test_systems_are_shared_out_as_planned() -> None:
+    """Each set has its share of demo-shop points, in shards of limited size."""
+    for part in pieces(DataPlan(points=500, shop_share=0.6)).values():
+        shop = sum(len(piece.seeds) for piece in part if piece.system == "web_shop")
+        assert shop == round(0.6 * sum(len(piece.seeds) for piece in part))
+        assert max(len(piece.seeds) for piece in part) <= SHARD_POINTS
+
+
+@pytest.fixture
+def made_up(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The simulator replaced by a made-up world; returns the first seeds it was asked for."""
+    asked: list[int] = []
+
+    def world(
+        plan: EpisodePlan, seeds: Sequence[int], num_courses: int, num_futures: int, channel_courses: int, horizon: int
+    ) -> Batch:
+        asked.append(seeds[0])
+        batch = QueueWorld(entities=3, context=plan.context_ticks, horizon=horizon).batch(len(seeds), seed=seeds[0])
+        assert num_futures == TINY.futures
+        return batch
+
+    monkeypatch.setattr("opswm.training.generate.simulate_batch", world)
+    return asked
+
+
+def test_what_is_there_is_kept_and_what_is_gone_comes_back(made_up: list[int], tmp_path: Path) -> None:
+    """A second run makes only what is missing, bit for bit."""
+    notes: list[tuple[int, int]] = []
+    made = generate(TINY, 16, 8, tmp_path, lambda stage, done, total, note: notes.append((done, total)))
+    assert notes[-1] == (5, 5)
+    assert (made.training.num_points, made.validation.num_points, made.calibration.num_points) == (3, 1, 1)
+    lost = made.training.paths[0]
+    before = lost.read_bytes()
+    lost.unlink()
+    made_up.clear()
+    again = generate(TINY, 16, 8, tmp_path, lambda stage, done, total, note: None)
+    assert lost.read_bytes() == before
+    assert made_up == [TINY.seed]
+    assert again.training.identity == made.training.identity
+
+
+def test_the_data_of_another_plan_is_refused(made_up: list[int], tmp_path: Path) -> None:
+    """A folder with shards of another plan is neither used nor overwritten."""
+    generate(TINY, 16, 8, tmp_path, lambda stage, done, total, note: None)
+    made_up.clear()
+    with pytest.raises(StoreError, match="another plan"):
+        generate(replace(TINY, courses=4), 16, 8, tmp_path, lambda stage, done, total, note: None)
+    assert made_up == []
+
+
+def test_a_simulated_point_is_what_it_promises(tmp_path: Path) -> None:
+    """A point of the simulator has no_op first, effects that follow from its bad shares, and recorded channels."""
+    batch = simulate_batch(EpisodePlan(system="web_shop", context_ticks=8), [FIRST_TRAINING_SEED], 3, 2, 2, 5)
+    assert bool(batch.arm.all())
+    assert not batch.courses.there[:, 0].any()
+    assert bool(((batch.bad >= 0) & (batch.bad <= 1)).all())
+    weight = batch.situation.structure.objective_weight
+    assert float(weight.sum()) == pytest.approx(1.0)
+    cost = torch.einsum("bsho,bo->bs", batch.bad, weight) / 5
+    torch.testing.assert_close(batch.effect, cost - cost[:, :1], atol=1e-5, rtol=0.0)
+    assert bool(batch.situation.history.seen.any())
+    assert batch.channel_seen.flatten(2).any(2).tolist() == [[True, True, False]]
+    write_shard(tmp_path / "one", batch, {"points": 1})
+    assert torch.equal(read_shard(tmp_path / "one").effect, batch.effect)
