@@ -16,7 +16,7 @@ from opswm.training.shards import Shards, open_shards, shard_identity, write_sha
 from opswm.training.simulated import simulate_batch
 
 SHARD_POINTS: Final = 64
-GENERATOR_VERSION: Final = 1
+GENERATOR_VERSION: Final = 2
 """Counts up when the same plan and seeds mean other data."""
 
 Progress = Callable[[str, int, int, str], None]

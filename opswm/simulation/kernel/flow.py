@@ -32,7 +32,9 @@ class Instant:
         refused: Arrivals shed, limited, refused by a full queue or finding no replica.
         dropped: Requests in the line lost to a restart or crash; those in service count as failed, and as served.
         failed: Share of arrivals that are refused, dropped or answered with an error.
-        latency_s, latency_var: Response time of a request that arrives now.
+        latency_s, latency_var: Response time of a request that arrives in it. It meets the line as it was before:
+            a line that counts the arrivals of the substep itself is longest where most arrive, and the mean over
+            requests would exceed the mean over time, which it must equal for Poisson arrivals (Wolff 1982).
         calls: What the calls did.
     """
 
@@ -96,8 +98,9 @@ def advance_flow(
     owed = served + flow.owed
     served = owed.clamp(min=0.0)
 
+    line = (flow.waiting - from_line).clamp(min=0.0)
+    wait_s, wait_var = queueing.wait_s(line, capacity, conditions.variability)
     waiting = (backlog - conditions.reference).clamp(min=0.0)
-    wait_s, wait_var = queueing.wait_s(waiting, capacity, conditions.variability)
     latency_s = wait_s.clamp(max=LONGEST_WAIT_S) + held_s
     latency_var = wait_var.clamp(max=LONGEST_WAIT_S) + conditions.own_var + flow.downstream_var
     present = torch.minimum(rate * held_s, conditions.slots) + waiting

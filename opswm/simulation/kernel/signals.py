@@ -45,6 +45,7 @@ class Tally:
 
     num_substeps: int
     offered: Float[Tensor, "W N"]
+    entered: Float[Tensor, "W N"]
     served: Float[Tensor, "W N"]
     refused: Float[Tensor, "W N"]
     dropped: Float[Tensor, "W N"]
@@ -63,21 +64,23 @@ def start_tally(parameters: WorldParameters) -> Tally:
     zero = torch.zeros_like(parameters.entities.slots)
     edge = torch.zeros_like(parameters.edges.calls)
     objective = torch.zeros_like(parameters.objectives.items)
-    return Tally(0, zero, zero, zero, zero, zero, zero, zero, zero, edge, edge, objective, objective)
+    return Tally(0, zero, zero, zero, zero, zero, zero, zero, zero, zero, edge, edge, objective, objective)
 
 
 def count(tally: Tally, instant: Instant, conditions: Conditions) -> Tally:
     """Return the sums with one more substep in them; objectives are counted apart."""
     square = instant.latency_var + instant.latency_s * instant.latency_s
+    entered = (instant.offered - instant.refused).clamp(min=0.0)
     return Tally(
         num_substeps=tally.num_substeps + 1,
         offered=tally.offered + instant.offered,
+        entered=tally.entered + entered,
         served=tally.served + instant.served,
         refused=tally.refused + instant.refused,
         dropped=tally.dropped + instant.dropped,
         failed=torch.addcmul(tally.failed, instant.offered, instant.failed),
-        time_s=torch.addcmul(tally.time_s, instant.served, instant.latency_s),
-        time_square=torch.addcmul(tally.time_square, instant.served, square),
+        time_s=torch.addcmul(tally.time_s, entered, instant.latency_s),
+        time_square=torch.addcmul(tally.time_square, entered, square),
         cpu_s=torch.addcmul(tally.cpu_s, instant.served, conditions.cpu_s),
         retries=tally.retries + instant.calls.retry_rate,
         timeouts=tally.timeouts + instant.calls.timeout_rate,
@@ -109,9 +112,9 @@ def read_signals(
     entities, fleet, resources, flow = parameters.entities, state.fleet, state.resources, state.flow
     span_s = tally.num_substeps * substep_s
     busy = tally.served > 0.5
-    served = tally.served.clamp(min=0.5)
-    mean = tally.time_s / served * busy
-    variance = (tally.time_square / served - mean * mean).clamp(min=0.0)
+    entered = tally.entered.clamp(min=0.5)
+    mean = tally.time_s / entered * busy
+    variance = (tally.time_square / entered - mean * mean).clamp(min=0.0)
     quantiles = [latency.quantile(mean, variance, z) * busy for z in (0.0, 1.6449, 2.3263)]
     cpu = tally.cpu_s / (conditions.reserved * span_s)
     host_cpu = (
