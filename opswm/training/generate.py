@@ -1,6 +1,8 @@
 """Makes the decision points of a data plan, shard by shard; what is there already is kept."""
 
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -64,8 +66,10 @@ def pieces(plan: DataPlan) -> dict[str, list[Piece]]:
     return found
 
 
-def generate(plan: DataPlan, context_ticks: int, horizon_ticks: int, folder: Path, progress: Progress) -> Generated:
-    """Return the data of a plan, made where it is not there yet.
+def generate(
+    plan: DataPlan, context_ticks: int, horizon_ticks: int, folder: Path, progress: Progress, processes: int = 1
+) -> Generated:
+    """Return the data of a plan, made where it is not there yet; the same data for any number of processes.
 
     Args:
         plan: What is wanted.
@@ -73,38 +77,76 @@ def generate(plan: DataPlan, context_ticks: int, horizon_ticks: int, folder: Pat
         horizon_ticks: Ticks after it.
         folder: Where the shards are; a killed run goes on from there.
         progress: Called after every shard.
+        processes: Shards that are made at once, each by a process with one thread.
 
     Raises:
         StoreError: When the folder holds the data of another plan, or cannot be written.
     """
     wanted = pieces(plan)
+    paths = {name: [folder / f"{piece.name}.safetensors" for piece in part] for name, part in wanted.items()}
+    missing: list[_Order] = []
     total = sum(len(piece.seeds) for part in wanted.values() for piece in part)
     done = 0
-    opened: dict[str, Shards] = {}
     for name, part in wanted.items():
-        paths = []
-        for piece in part:
-            path = folder / f"{piece.name}.safetensors"
+        for piece, path in zip(part, paths[name], strict=True):
             identity = _identity(plan, piece, context_ticks, horizon_ticks)
             found = shard_identity(path)
             if found is None:
-                _make(plan, piece, path, identity, context_ticks, horizon_ticks)
-            elif found != identity:
+                missing.append(_Order(plan, piece, path, identity, context_ticks, horizon_ticks))
+                continue
+            if found != identity:
                 raise StoreError(f"{path} was made by another plan; choose another folder or remove it")
-            paths.append(path)
             done += len(piece.seeds)
             progress("generate", done, total, piece.name)
-        opened[name] = open_shards(paths)
-    return Generated(**opened)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(1, min(processes, len(missing))), mp_context=context) as pool:
+        for name, made in _carried_out(missing, pool if processes > 1 else None):
+            done += made
+            progress("generate", done, total, name)
+    return Generated(**{name: open_shards(part) for name, part in paths.items()})
 
 
-def _make(
-    plan: DataPlan, piece: Piece, path: Path, identity: dict[str, Any], context_ticks: int, horizon_ticks: int
-) -> None:
-    episode = EpisodePlan(system=piece.system, context_ticks=context_ticks, step_s=plan.step_s)
+@dataclass(frozen=True)
+class _Order:
+    """A shard to make, and where."""
+
+    plan: DataPlan
+    piece: Piece
+    path: Path
+    identity: dict[str, Any]
+    context_ticks: int
+    horizon_ticks: int
+
+
+def _carried_out(orders: Sequence[_Order], pool: Executor | None) -> Iterator[tuple[str, int]]:
+    """Yield the name and number of points of each order once it is done; after an error none is begun any more."""
+    if pool is None:
+        for order in orders:
+            _make(order)
+            yield order.piece.name, len(order.piece.seeds)
+        return
+    waiting = {pool.submit(_make_alone, order): order for order in orders}
+    try:
+        for finished in as_completed(waiting):
+            finished.result()
+            yield waiting[finished].piece.name, len(waiting[finished].piece.seeds)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _make_alone(order: _Order) -> None:
+    torch.set_num_threads(1)
+    _make(order)
+
+
+def _make(order: _Order) -> None:
+    plan, piece = order.plan, order.piece
+    episode = EpisodePlan(system=piece.system, context_ticks=order.context_ticks, step_s=plan.step_s)
     with torch.inference_mode():
-        batch = simulate_batch(episode, piece.seeds, plan.courses, plan.futures, plan.channel_courses, horizon_ticks)
-        write_shard(path, batch, identity)
+        batch = simulate_batch(
+            episode, piece.seeds, plan.courses, plan.futures, plan.channel_courses, order.horizon_ticks
+        )
+        write_shard(order.path, batch, order.identity)
 
 
 def _identity(plan: DataPlan, piece: Piece, context_ticks: int, horizon_ticks: int) -> dict[str, Any]:

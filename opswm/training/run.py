@@ -53,7 +53,8 @@ def run(recipe: Recipe, out: Path, work: Path, progress: Progress = silent) -> F
     """
     check_writable(out)
     torch.set_num_threads(recipe.threads)
-    data = generate(recipe.data, recipe.model.context_ticks, recipe.model.horizon_ticks, work / "data", progress)
+    ticks = recipe.model.context_ticks, recipe.model.horizon_ticks
+    data = generate(recipe.data, *ticks, work / "data", progress, processes=recipe.threads)
     validation = [read_shard(path) for path in data.validation.paths]
     started = time.monotonic()
     trained = train(recipe, data.training, validation, work / "state", progress)

@@ -93,3 +93,11 @@ def test_a_simulated_point_is_what_it_promises(tmp_path: Path) -> None:
     assert batch.channel_seen.flatten(2).any(2).tolist() == [[True, True, False]]
     write_shard(tmp_path / "one", batch, {"points": 1})
     assert torch.equal(read_shard(tmp_path / "one").effect, batch.effect)
+
+
+def test_two_processes_make_the_same_data(tmp_path: Path) -> None:
+    """How many processes generate does not show in the shards."""
+    plan = replace(TINY, points=2, validation_points=1, calibration_points=1, courses=2, futures=1, channel_courses=1)
+    one, two = (generate(plan, 4, 3, tmp_path / str(n), lambda *_: None, processes=n) for n in (1, 2))
+    assert one.training.identity == two.training.identity
+    assert one.calibration.identity == two.calibration.identity
