@@ -95,6 +95,7 @@ def test_a_simulated_point_is_what_it_promises(tmp_path: Path) -> None:
     assert torch.equal(read_shard(tmp_path / "one").effect, batch.effect)
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_same_data(tmp_path: Path) -> None:
     """How many processes generate does not show in the shards."""
     plan = replace(TINY, points=2, validation_points=1, calibration_points=1, courses=2, futures=1, channel_courses=1)
