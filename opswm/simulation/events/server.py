@@ -1,0 +1,412 @@
+"""Any part that works: requests wait for a slot, then for a core, call other parts and are answered."""
+
+from collections import deque
+from typing import Any, Final
+
+from simpy import Environment
+
+from opswm.simulation.events.fleet import Fleet
+from opswm.simulation.events.randomness import LOW_24, QUANTILES, UNIT, Draw, no_type_check, service_factors, uniform
+from opswm.simulation.events.replicas import SICK_ERRORS, Replica
+from opswm.simulation.events.work import COMPUTED, COMPUTES, SHORTEST_S, WAITS_FOR_CORE, Attempt, Later
+from opswm.simulation.kernel.blueprint import Part
+
+MOST_LOCKED: Final = 3.0
+LONGEST_PATIENCE_S: Final = 5e3
+LAST: Final = QUANTILES - 1
+
+
+@no_type_check
+class Tally:
+    """What happened at a server since the last tick."""
+
+    def __init__(self) -> None:
+        self.offered = 0
+        self.served = 0
+        self.errors = 0
+        self.refused = 0
+        self.dropped = 0
+        self.hits = 0
+        self.misses = 0
+        self.restarts = 0
+        self.scaled = 0.0
+        self.locked_s = 0.0
+        self.latencies_s: list[float] = []
+
+
+@no_type_check
+class Server:
+    """One part at work; see the module.
+
+    Attributes:
+        part: Its description.
+        fleet: Its replicas.
+        line: Attempts that wait for a slot.
+        lined, queued: How many of them there are, and how many wait for a core.
+        busy: Attempts that hold a slot.
+        guarded, shed, limit_rps, burst: Admission, as set at present.
+        pool_size, leaked: Connections of a pool, and those that nobody gives back.
+        warmth: Share of its working set that a cache holds.
+    """
+
+    def __init__(self, env: Environment, part: Part, number: int, usual_rps: float, key: int) -> None:
+        self.env = env
+        self.part = part
+        self.number = number
+        self.tally = Tally()
+        self.line: deque[Attempt] = deque()
+        self.lined = 0
+        self.queued = 0
+        self.busy = 0
+        self.used_cpu_s = 0.0
+        self.used_then_s = 0.0
+        self.guarded = False
+        self.shed = 0.0
+        self.limit_rps = -1.0
+        self.burst = 0.0
+        self.tokens = 0.0
+        self.tokens_at_s = 0.0
+        self.pooled = part.pool_size > 0
+        self.pool_size = float(part.pool_size)
+        self.leaked = 0.0
+        self.warmth = 1.0
+        self.is_cache = part.hit_max > 0
+        self.per_load = 1.0 / max(1.0, usual_rps * float(part.refill_s))
+        self.old_version = False
+        self.deployed_s = float(part.deployed_s)
+        self.inbox: Any = None  # the queue that it takes items from
+        self.chain: list[Any] = []
+        self.side_by_side: list[Any] = []
+        self.messages: list[Any] = []
+        self.loading_left_s = 0.0
+        self.loading_pace = 0.0
+        self._key = key
+        self._factors = service_factors(round(float(part.scv), 4))
+        self._cpu_s, self._io_s = float(part.cpu_s), float(part.io_s)
+        self._patience_s = float(part.patience_s)
+        self._queue_limit = float(part.queue_limit)
+        self._knee, self._slope = float(part.contention_knee), float(part.contention_slope)
+        self._cpu_factor = 1.0
+        self._io_factor = 1.0
+        self._lock = 0.0
+        self._delay_s = 0.0
+        self._error = float(part.error_ratio)
+        self._impatient_until_s = -1.0
+        self.fleet = Fleet(self)
+
+    # ------------------------------------------------------------------------------------------------ coming and going
+    def arrive(self, attempt: Attempt) -> None:
+        """Take an attempt in, or refuse it."""
+        self.tally.offered += 1
+        full = not self.fleet.serving or self.lined + self.queued >= self._queue_limit
+        if full or (self.guarded and not self._admits(attempt)):
+            self._refuse(attempt)
+        elif self.lined == 0 and (replica := self._free()) is not None:
+            self._start(attempt, replica)
+        else:
+            self.line.append(attempt)
+            self.lined += 1
+            if self._patience_s < LONGEST_PATIENCE_S and self._impatient_until_s < 0.0:
+                self._wake(self._patience_s)
+
+    def room(self) -> bool:
+        """Whether an attempt would be worked on at once."""
+        return self.lined == 0 and self._free() is not None
+
+    def pull(self) -> None:
+        """Start what can be started: from the line, then from the queue that it consumes."""
+        line = self.line
+        while self.lined:
+            replica = self._free()
+            if replica is None:
+                return
+            attempt = line.popleft()
+            if attempt.alive:
+                self.lined -= 1
+                self._start(attempt, replica)
+        line.clear()
+        if self.inbox is not None:
+            self.inbox.feed()
+
+    def drop(self, attempt: Attempt) -> None:
+        """Lose an attempt that waits or is worked on: its caller gets an error."""
+        if not attempt.alive:
+            return
+        self.tally.dropped += 1
+        attempt.alive = False
+        if attempt.replica is None:
+            self.lined -= 1
+        else:
+            self._leave(attempt)
+        self._reply(attempt, False)
+
+    def drop_longest(self, count: int) -> None:
+        """Lose the attempts that have been worked on for longest."""
+        working = [attempt for replica in self.fleet.replicas for attempt in replica.work]
+        for attempt in sorted(working, key=lambda one: one.arrived_s)[:count]:
+            self.drop(attempt)
+        self.pull()
+
+    # -------------------------------------------------------------------------------------------------------- the work
+    def came_back(self, attempt: Attempt, wire: Any, key: int, good: bool) -> None:
+        """Go on with an attempt after one of its calls was answered, or failed for good."""
+        if not attempt.alive:
+            return
+        if good:
+            if wire.on_miss:
+                self.warmth = min(1.0, self.warmth + self.per_load)
+        elif (hash((key, -7)) >> 16 & LOW_24) * UNIT < wire.required:
+            self._finish(attempt, False)
+            return
+        attempt.pending -= 1
+        if attempt.pending <= 0:
+            self._go_on(attempt)
+
+    def _start(self, attempt: Attempt, replica: Replica) -> None:
+        bits = hash((attempt.key, -1))
+        factor = self._factors[(bits >> 20) & LAST]
+        attempt.replica = replica
+        replica.load += 1
+        replica.work[attempt] = None
+        self.busy = busy = self.busy + 1
+        slow = replica.slow
+        if busy > self._knee:
+            slow *= 1.0 + self._slope * (busy / self._knee - 1.0)
+        attempt.cpu_s = cpu_s = self._cpu_s * self._cpu_factor * slow * factor
+        rest_s = self._delay_s * factor
+        if self._io_s > 0.0:
+            rest_s += self._io_s * self._io_factor * slow * factor
+        if self._lock > 0.0:
+            crowd = 0.5 + min(MOST_LOCKED, busy / self._knee)
+            held_s = self._lock * (self._cpu_s + self._io_s) * crowd * self._factors[(bits >> 40) & LAST]
+            self.tally.locked_s += held_s
+            rest_s += held_s
+        attempt.rest_s = rest_s
+        if replica.free_cores > 0:
+            self._compute(attempt, replica, cpu_s)
+        else:
+            attempt.stage = WAITS_FOR_CORE
+            replica.line.append(attempt)
+            self.queued += 1
+
+    def _compute(self, attempt: Attempt, replica: Replica, cpu_s: float) -> None:
+        replica.free_cores -= 1
+        attempt.stage = COMPUTES
+        self.used_cpu_s += cpu_s
+        speed = replica.speed
+        host = replica.host
+        if host is not None:
+            host.running += speed
+            host.used_cpu_s += cpu_s
+            if host.running > host.available:
+                speed *= host.available / host.running
+        Later(self.env, cpu_s / speed, self._computed, attempt)
+
+    def _computed(self, event: Any) -> None:
+        attempt: Attempt = event.value
+        if not attempt.alive:
+            return
+        replica: Replica = attempt.replica
+        self._give_core_back(attempt, replica)
+        if attempt.rest_s > 0.0:
+            Later(self.env, attempt.rest_s, self._rested, attempt)
+        else:
+            self._call_others(attempt)
+
+    def _give_core_back(self, attempt: Attempt, replica: Replica) -> None:
+        attempt.stage = COMPUTED
+        replica.free_cores += 1
+        if replica.host is not None:
+            replica.host.running -= replica.speed
+        line = replica.line
+        while line:
+            following = line.popleft()
+            if not following.alive:
+                continue
+            self.queued -= 1
+            if self.env.now - following.arrived_s > self._patience_s:
+                following.stage = COMPUTED
+                self._expire(following)
+                continue
+            self._compute(following, replica, following.cpu_s)
+            return
+
+    def _rested(self, event: Any) -> None:
+        attempt: Attempt = event.value
+        if attempt.alive:
+            self._call_others(attempt)
+
+    def _call_others(self, attempt: Attempt) -> None:
+        missed = True
+        if self.is_cache:
+            missed = uniform(attempt.key, Draw.HIT) >= float(self.part.hit_max) * self.warmth
+            if missed:
+                self.tally.misses += 1
+            else:
+                self.tally.hits += 1
+        for group in self.messages:
+            for order, wire in enumerate(group.wires_for(attempt, missed)):
+                wire.publish(attempt, order)
+        if self.chain:
+            todo: list[Any] = []
+            for group in self.chain:
+                todo += group.wires_for(attempt, missed)
+            attempt.todo = todo
+        if self.side_by_side:
+            together: list[Any] = []
+            for group in self.side_by_side:
+                together += group.wires_for(attempt, missed)
+            if together:
+                attempt.pending = len(together)
+                for order, wire in enumerate(together):
+                    if attempt.alive:
+                        wire.begin(attempt, order)
+                return
+        self._go_on(attempt)
+
+    def _go_on(self, attempt: Attempt) -> None:
+        todo, at = attempt.todo, attempt.at
+        if todo is not None and at < len(todo):
+            attempt.at = at + 1
+            attempt.pending = 1
+            todo[at].begin(attempt, at)
+            return
+        error = self._error
+        if attempt.replica.gray:
+            error += SICK_ERRORS
+        self._finish(attempt, error <= 0.0 or (hash((attempt.key, -8)) >> 16 & LOW_24) * UNIT >= error)
+
+    def _finish(self, attempt: Attempt, good: bool) -> None:
+        attempt.alive = False
+        tally = self.tally
+        tally.served += 1
+        if not good:
+            tally.errors += 1
+        tally.latencies_s.append(self.env.now - attempt.arrived_s)
+        self._leave(attempt)
+        if self.lined or self.inbox is not None:
+            self.pull()
+        self._reply(attempt, good)
+
+    def _leave(self, attempt: Attempt) -> None:
+        replica: Replica = attempt.replica
+        del replica.work[attempt]
+        replica.load -= 1
+        self.busy -= 1
+        if attempt.stage == COMPUTES:
+            self._give_core_back(attempt, replica)
+        elif attempt.stage == WAITS_FOR_CORE:
+            self.queued -= 1
+
+    def _reply(self, attempt: Attempt, good: bool) -> None:
+        call = attempt.call
+        if call is not None and call.token == attempt.token:
+            call.way.answered(call, good)
+
+    # ------------------------------------------------------------------------------------------------------- admission
+    def _free(self) -> Replica | None:
+        serving = self.fleet.serving
+        if self.pooled:
+            if self.busy >= max(1.0, self.pool_size - self.leaked) or not serving:
+                return None
+        elif not serving:
+            return None
+        if len(serving) == 1:
+            best = serving[0]
+        else:
+            self.fleet.turn = turn = (self.fleet.turn + 1) % len(serving)
+            best = serving[turn]
+            for replica in serving:
+                if replica.load < best.load:
+                    best = replica
+        return best if self.pooled or best.load < best.slots else None
+
+    def _admits(self, attempt: Attempt) -> bool:
+        if self.shed > 0.0 and uniform(attempt.key, Draw.ADMISSION) < self.shed:
+            return False
+        if self.limit_rps >= 0.0:
+            now = self.env.now
+            self.tokens = min(self.burst, self.tokens + (now - self.tokens_at_s) * self.limit_rps)
+            self.tokens_at_s = now
+            if self.tokens < 1.0:
+                return False
+            self.tokens -= 1.0
+        return True
+
+    def _refuse(self, attempt: Attempt) -> None:
+        self.tally.refused += 1
+        attempt.alive = False
+        self._reply(attempt, False)
+
+    def _expire(self, attempt: Attempt) -> None:
+        """Answer an attempt that has waited for too long, before work on it began."""
+        attempt.alive = False
+        self.tally.refused += 1
+        if attempt.replica is None:
+            self.lined -= 1
+        else:
+            self._leave(attempt)
+        self._reply(attempt, False)
+
+    def _wake(self, after_s: float) -> None:
+        self._impatient_until_s = self.env.now + after_s
+        Later(self.env, after_s, self._look_at_line, None)
+
+    def _look_at_line(self, _: Any) -> None:
+        """Answer those at the head of the line whose patience is over."""
+        line, now = self.line, self.env.now
+        self._impatient_until_s = -1.0
+        while line:
+            attempt = line[0]
+            if attempt.alive:
+                left_s = attempt.arrived_s + self._patience_s - now
+                if left_s > SHORTEST_S:
+                    if self._impatient_until_s < 0.0:
+                        self._wake(left_s)
+                    return
+                line.popleft()
+                self._expire(attempt)
+            else:
+                line.popleft()
+
+    # -------------------------------------------------------------------------------------------------- every second
+    def advance(self, push: Any) -> None:
+        """Bring everything slow up to date, once a second.
+
+        Args:
+            push: What faults do to this server now, see ``breakages.Push``.
+        """
+        part = self.part
+        version = float(part.old_version_penalty) if self.old_version else 1.0
+        self._cpu_factor = push.service_factor * version
+        self._io_factor = self._cpu_factor * push.io_factor
+        self._lock = push.lock
+        self._delay_s = push.delay_s
+        self._error = min(0.98, float(part.error_ratio) + push.error)
+        if self.pooled and push.pool_leak > 0.0:
+            self.leaked = min(self.leaked + push.pool_leak, max(0.0, self.pool_size - 2.0))
+        self.fleet.advance(push.leak, push.down)
+        if self.loading_left_s > 0.0:
+            self._load_cache()
+        if self.lined or self.inbox is not None:
+            self.pull()
+
+    def _load_cache(self) -> None:
+        """Read what a cache lacks from behind it, for a second."""
+        self.loading_left_s -= 1.0
+        reads = round(self.loading_pace)
+        gained = (1.0 - self.warmth) * self.part_of_loading
+        self.warmth = min(1.0, self.warmth + gained)
+        for group in self.chain:
+            for wire in group.wires:
+                if wire.on_miss and wire.enabled:
+                    for number in range(reads):
+                        after_s = (number + 0.5) / max(1, reads)
+                        key = hash((self._key, round(self.env.now), number))
+                        Later(self.env, after_s, self._read_behind, (wire.target, key))
+
+    part_of_loading = 1.0 - 2.718281828 ** (-1.0 / 40.0)
+
+    def _read_behind(self, event: Any) -> None:
+        target, key = event.value
+        target.arrive(Attempt(key, None, 0, self.env.now))
