@@ -100,6 +100,15 @@ SAYINGS: Final[Mapping[str, Callable[[Breakage], str]]] = {
     "dependency_slow": lambda b: f"{b.target} takes {b.magnitude:.2f} s longer",
     "noisy_neighbour": lambda b: f"somebody else takes {100 * b.magnitude:.0f} % of {b.target}",
     "harmless_deploy": lambda b: f"{b.target} has a new version (harmless)",
+    "zone_down": lambda b: f"everything in {b.target} is down",
+    "slow_disk": lambda b: f"the disk of {b.target} takes {math.exp(b.magnitude):.1f} times as long",
+    "queue_backlog": lambda b: f"{b.magnitude:.0f} items came into {b.target} at once",
+    "poison_message": lambda b: f"{b.target} stumbles over messages it cannot digest",
+    "edge_delay": lambda b: f"calls from {b.origin or 'everybody'} to {b.target} take {b.magnitude:.2f} s longer",
+    "edge_loss": lambda b: f"{100 * b.magnitude:.0f} % of connections to {b.target} are lost",
+    "certificate_expired": lambda b: f"the certificate of {b.target} has expired",
+    "bad_config": lambda b: f"a wrong setting makes {100 * b.magnitude:.0f} % of requests at {b.target} fail",
+    "thundering_herd": lambda b: f"users of {b.target} were cut off and come back at once",
 }
 """What each kind of fault means, for people."""
 

@@ -1,13 +1,14 @@
 """Blueprints become a batch of worlds: names become positions, and differing sizes are padded."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Execution, Goal, Inlet, Link, Part
+from opswm.simulation.kernel.checks import check_blueprint
 from opswm.simulation.kernel.faults import FAULT_INDEX, Shape
 from opswm.simulation.kernel.parameters import (
     Edges,
@@ -32,8 +33,8 @@ def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1) -> WorldParam
         num_faults: Room for at least so many faults.
 
     Raises:
-        ValueError: When there is none, steps differ or are not whole seconds, a name is unknown, or a rate, duration
-            or size makes no sense.
+        ValueError: When there is none, steps differ or are not whole seconds, or a blueprint makes no sense (see
+            ``checks.check_blueprint``).
     """
     if not blueprints:
         raise ValueError("give at least one blueprint")
@@ -41,18 +42,41 @@ def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1) -> WorldParam
     if len(steps) > 1 or min(steps) < 1:
         raise ValueError(f"telemetry steps are {sorted(steps)} s; a batch has one step of whole seconds, 1 or more")
     for blueprint in blueprints:
-        _check(blueprint)
+        check_blueprint(blueprint)
     return WorldParameters(
         step_s=blueprints[0].step_s,
         entities=_stack(Entities, [_table(b, b.parts, _part) for b in blueprints], Part("", "unknown")),
         edges=_stack(Edges, [_table(b, b.links, _link) for b in blueprints], Link("", "")),
-        entries=_stack(Entries, [_table(b, b.inlets, _inlet) for b in blueprints], Inlet("", 0.0)),
+        entries=_stack(Entries, [_table(b, b.inlets, _inlet) for b in blueprints], _NO_INLET),
         objectives=_stack(Objectives, [_table(b, b.goals, _goal) for b in blueprints], Goal("", "", "", 1.0, 0.0)),
         faults=_stack(
-            Faults, [_table(b, b.breakages, _breakage) for b in blueprints], Breakage("none", ""), num_faults
+            Faults, [_table(b, struck_by(b), _breakage) for b in blueprints], Breakage("none", ""), num_faults
         ),
         operations=_stack(Operations, [_table(b, list(ACTION_TYPES), _operation) for b in blueprints], Execution()),
     )
+
+
+def struck_by(blueprint: Blueprint) -> tuple[Breakage, ...]:
+    """Return the faults of a system, those of a zone as one for each part in it."""
+    zones = {part.name for part in blueprint.parts if part.kind == "zone"}
+    return tuple(
+        struck
+        for breakage in blueprint.breakages
+        for struck in (
+            [replace(breakage, target=name, origin="") for name in blueprint.members(breakage.target)]
+            if breakage.target in zones
+            else [breakage]
+        )
+    )
+
+
+def room_for_faults(blueprints: Sequence[Blueprint], most: int) -> int:
+    """Return how many faults must fit when each system meets up to ``most``, some of which may strike a whole zone."""
+    zones = [
+        len(blueprint.members(part.name)) for blueprint in blueprints for part in blueprint.parts if part.kind == "zone"
+    ]
+    entries = max(len(blueprint.inlets) for blueprint in blueprints)
+    return most + 2 * max(zones, default=0) + max(0, entries - 2)
 
 
 def _table(
@@ -81,7 +105,9 @@ def _link(blueprint: Blueprint, link: Link) -> dict[str, Any]:
 
 
 def _inlet(blueprint: Blueprint, inlet: Inlet) -> dict[str, Any]:
-    return {**vars(inlet), "entity": blueprint.index(inlet.entity)}
+    profile = inlet.profile or _NO_INLET.profile
+    row = {**vars(inlet), "entity": blueprint.index(inlet.entity)}
+    return row | {"profile": profile, "profile_points": float(len(profile))}
 
 
 def _goal(blueprint: Blueprint, goal: Goal) -> dict[str, Any]:
@@ -116,57 +142,18 @@ def _stack(record: type[T], tables: Sequence[Sequence[dict[str, Any]]], blank: A
         whole = field.name in _WHOLE
         padding = _PADDING.get(field.name, getattr(blank, field.name, 0.0))
         rows = [[row[field.name] for row in table] + [padding] * (longest - len(table)) for table in tables]
+        if field.name == "profile":
+            points = max(len(item) for row in rows for item in row)
+            rows = [[[*item, *[1.0] * (points - len(item))] for item in row] for row in rows]
         tensor = torch.tensor(rows, dtype=torch.int64 if whole else torch.float32)
         columns[field.name] = tensor > 0 if record is Entities and field.name == "there" else tensor
     return record(**columns)
 
 
+_NO_INLET = Inlet("", 0.0, profile=(1.0,))
 _PATIENCE_S = 1e4  # who sends a message does not wait for it
 _WHOLE = frozenset({"kind", "host", "peer", "consumer", "source", "target", "entity", "entry", "origin", "shape"})
 _PADDING: dict[str, float] = {
     "there": 0.0, "kind": 0, "host": 0, "peer": -1, "consumer": -1, "source": 0, "target": 0, "entity": 0, "entry": 0,
-    "origin": 0, "shape": 0, "pooled": 0.0,
+    "origin": 0, "shape": 0, "pooled": 0.0, "profile_points": 1.0,
 }  # fmt: skip
-
-
-def _check(blueprint: Blueprint) -> None:
-    """Raise on numbers that no system can have, naming part, field, value and what is allowed."""
-    if not blueprint.parts or not blueprint.inlets:
-        raise ValueError(f"{blueprint.name!r} needs at least one part and one entry of demand")
-    rules: list[tuple[str, str, float, float]] = []
-    for part in blueprint.parts:
-        rules += [(part.name, name, getattr(part, name), low) for name, low in _PART_RULES]
-    for link in blueprint.links:
-        rules += [(f"{link.source}->{link.target}", name, getattr(link, name), low) for name, low in _LINK_RULES]
-    for inlet in blueprint.inlets:
-        rules += [(f"demand at {inlet.entity}", name, getattr(inlet, name), low) for name, low in _INLET_RULES]
-    for goal in blueprint.goals:
-        rules += [(goal.name, "threshold_s", goal.threshold_s, 1e-4), (goal.name, "weight", goal.weight, 0.0)]
-    for where, name, value, low in rules:
-        if not low <= value < float("inf"):
-            raise ValueError(
-                f"{blueprint.name!r}, {where}: {name} is {value}; it must be a finite number from {low} on"
-            )
-    total = sum(goal.weight for goal in blueprint.goals)
-    if blueprint.goals and abs(total - 1.0) > 1e-6:
-        raise ValueError(f"{blueprint.name!r}: objective weights sum to {total:g}, they must sum to 1")
-
-
-_PART_RULES = (
-    ("slots", 0.1), ("pool_size", 0.0), ("cores", 0.01), ("cpu_s", 1e-6), ("io_s", 0.0), ("scv", 0.0),
-    ("thinning", 0.0), ("error_ratio", 0.0), ("queue_limit", 1.0), ("replicas", 0.0), ("start_s", 1.0),
-    ("warmup_s", 1.0),
-    ("contention_knee", 0.1), ("refill_s", 1.0), ("host_cores", 0.1), ("scaler_target", 0.01),
-)  # fmt: skip
-_LINK_RULES = (
-    ("calls", 0.0),
-    ("on_path", 0.0),
-    ("required", 0.0),
-    ("weight", 0.0),
-    ("timeout_s", 0.01),
-    ("retries", 0.0),
-)
-_INLET_RULES = (
-    ("rate_rps", 0.0), ("diurnal_period_s", 1.0), ("jitter", 0.0), ("jitter_s", 1.0), ("burst_period_s", 1.0),
-    ("client_timeout_s", 0.01), ("client_retries", 0.0),
-)  # fmt: skip

@@ -1,15 +1,20 @@
 """The plan of one system in plain numbers and names, before it becomes tensors (a world) or a descriptor."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Literal
 
 Number = float | int
 UNLIMITED_ITEMS: Final = 1e6
+SHOWN_PARTS: Final = 12
 
 
 @dataclass(frozen=True)
 class Part:
-    """One entity; fields as in ``kernel.parameters.Entities``, with other parts named rather than numbered."""
+    """One entity; fields as in ``kernel.parameters.Entities``, with other parts named rather than numbered.
+
+    ``zone`` says where all of it runs; where a part of kind ``zone`` has that name, what strikes the zone strikes it.
+    """
 
     name: str
     kind: str
@@ -69,7 +74,11 @@ class Link:
 
 @dataclass(frozen=True)
 class Inlet:
-    """One entry of demand; fields as in ``kernel.parameters.Entries``."""
+    """One entry of demand; fields as in ``kernel.parameters.Entries``.
+
+    ``profile`` holds multipliers of the rate, one each ``profile_step_s`` seconds, joined by straight lines and
+    repeated from the beginning where a run is longer; none where the rate only moves by the other fields.
+    """
 
     entity: str
     rate_rps: Number
@@ -83,6 +92,8 @@ class Inlet:
     burst_share: Number = 0.1
     client_timeout_s: Number = 10.0
     client_retries: Number = 0.0
+    profile: tuple[float, ...] = ()
+    profile_step_s: Number = 10.0
 
 
 @dataclass(frozen=True)
@@ -147,13 +158,16 @@ class Sensor:
         part: The part.
         signal: One of ``kernel.signals.SIGNALS``.
         unit: Unit that its source uses, in UCUM.
-        instrument: ``counter`` where the source counts up instead of giving a rate.
+        instrument: ``counter`` where the source counts up instead of giving a rate; ``histogram`` where it counts
+            latencies into buckets, from which a quantile is read.
+        name: What its source calls it, which may tell little about what it measures.
     """
 
     part: str
     signal: str
     unit: str
-    instrument: Literal["gauge", "counter"] = "gauge"
+    instrument: Literal["gauge", "counter", "histogram"] = "gauge"
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -167,7 +181,10 @@ class Execution:
 
 @dataclass(frozen=True)
 class Breakage:
-    """One fault; fields as in ``kernel.parameters.Faults``, kind and shape by name."""
+    """One fault; fields as in ``kernel.parameters.Faults``, kind and shape by name.
+
+    A fault whose target is a zone strikes every part in that zone.
+    """
 
     kind: str
     target: str
@@ -188,6 +205,9 @@ class Blueprint:
         executions: By action type; types that are absent are carried out by default.
         missing_ratio: Chance that a scrape of a part fails.
         step_s: Telemetry step, whole seconds.
+        noise_scale: How noisy its monitoring is, as a multiple of what is usual.
+        gap_ratio: Chance that a part's readings are missing for half a dozen ticks on end.
+        hazards: Kinds of faults that may befall it, by name; every kind where empty.
     """
 
     name: str
@@ -201,6 +221,16 @@ class Blueprint:
     executions: dict[str, Execution] = field(default_factory=dict)
     breakages: tuple[Breakage, ...] = ()
     step_s: int = 5
+    noise_scale: Number = 1.0
+    gap_ratio: Number = 0.0
+    hazards: tuple[str, ...] = ()
+
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        positions: dict[str, int] = {}
+        for position, part in enumerate(self.parts):
+            positions.setdefault(part.name, position)
+        return positions
 
     def index(self, name: str) -> int:
         """Return the position of a part.
@@ -208,7 +238,12 @@ class Blueprint:
         Raises:
             ValueError: When the blueprint has no part of that name.
         """
-        for position, part in enumerate(self.parts):
-            if part.name == name:
-                return position
-        raise ValueError(f"{self.name!r} has no part {name!r}; it has {', '.join(part.name for part in self.parts)}")
+        if name not in self._positions:
+            some = [part.name for part in self.parts[:SHOWN_PARTS]]
+            more = f" and {len(self.parts) - SHOWN_PARTS} more" if len(self.parts) > SHOWN_PARTS else ""
+            raise ValueError(f"{self.name!r} has no part {name!r}; it has {', '.join(some)}{more}")
+        return self._positions[name]
+
+    def members(self, zone: str) -> tuple[str, ...]:
+        """Return the names of the parts in a zone."""
+        return tuple(part.name for part in self.parts if part.zone == zone and part.kind != "zone")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from opswm.simulation.kernel import queueing
-from opswm.simulation.kernel.faults import Drive
+from opswm.simulation.kernel.faults import Drive, Passage, passages
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.state import UNLIMITED, WorldState
 from opswm.simulation.kernel.wiring import Wiring
@@ -24,6 +24,8 @@ MEMORY_PENALTY: Final = 4.0
 OPEN_BREAKER_PASSES: Final = 0.05
 WARMING_EXTRA: Final = 0.35
 ROLLING_SHARE: Final = 0.25
+CONNECT_S: Final = 1.0
+SHORTEST_S: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,23 @@ def conditions(
     )
     cpu_s = entities.cpu_s * stretch
     locked_s = drives[Drive.LOCK] * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
-    own_s = cpu_s + entities.io_s * stretch + locked_s + drives[Drive.DELAY]
+    io_s = entities.io_s * stretch * torch.exp(drives[Drive.IO])
+    own_s = cpu_s + io_s + locked_s + drives[Drive.DELAY]
+
+    missed = (
+        1.0
+        - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source).view_as(edges.calls)
+        * edges.on_miss
+    )
+    calls = edges.there * edges.calls * settings.weight * settings.enabled
+    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
+    time_gain = calls * missed * edges.on_path * edges.synchronous
+    timeout_s = settings.timeout_s
+    on_the_way = passages(parameters.faults, state.fault_left, state.second, edges)
+    if on_the_way is not None:
+        reached, spent_s, timeout_s = _disturbed(settings.timeout_s, settings.retries, on_the_way)
+        passes = passes * (1.0 - edges.synchronous * (1.0 - reached))
+        own_s = own_s.view(-1).scatter_add(0, wiring.source, (time_gain * spent_s).view(-1)).view_as(own_s)
 
     cores = (settings.cores * ready).clamp(min=1e-3)
     cores = torch.minimum(cores, _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL]))
@@ -130,13 +148,6 @@ def conditions(
     gray = fleet.gray / fleet.ready.clamp(min=1.0)
     error_ratio = (entities.error_ratio + drives[Drive.ERROR] + GRAY_ERRORS * gray).clamp(max=0.98)
 
-    missed = (
-        1.0
-        - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source).view_as(edges.calls)
-        * edges.on_miss
-    )
-    calls = edges.there * edges.calls * settings.weight * settings.enabled
-    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
     warming = (resources.warming_left_s > 0) * flow.served_rate * WARMING_EXTRA
     return Conditions(
         own_s=own_s,
@@ -159,17 +170,32 @@ def conditions(
         reference=queueing.reference(flow.rate / capacity, servers.clamp(min=1.0), variability),
         flow_gain=calls * missed,
         extra_calls=warming.view(-1).index_select(0, wiring.source).view_as(calls) * edges.on_miss * calls,
-        time_gain=calls * missed * edges.on_path * edges.synchronous,
+        time_gain=time_gain,
         fail_gain=edges.required * edges.synchronous * (calls * missed).clamp(max=1.0),
         passes=passes,
-        timeout_s=settings.timeout_s,
-        log_timeout=torch.log(settings.timeout_s),
+        timeout_s=timeout_s,
+        log_timeout=torch.log(timeout_s),
         backoff_s=edges.backoff_s,
         retry_1=settings.retries.clamp(0.0, 1.0),
         retry_2=(settings.retries - 1.0).clamp(0.0, 1.0),
         retry_3=(settings.retries - 2.0).clamp(0.0, 1.0),
         memory_of_failure=substep_s / settings.timeout_s.clamp(2.0 * substep_s, 4.0),
     )
+
+
+def _disturbed(
+    timeout_s: Float[Tensor, "W E"], retries: Float[Tensor, "W E"], on_the_way: Float[Tensor, "P W E"]
+) -> tuple[Float[Tensor, "W E"], Float[Tensor, "W E"], Float[Tensor, "W E"]]:
+    """Return the share of calls that reach their target, the time callers lose on the way, and what timeouts leave.
+
+    A connection that does not come about is tried again like a call that fails, each time for a second at most.
+    """
+    delay_s = torch.minimum(on_the_way[Passage.DELAY], timeout_s)
+    loss = on_the_way[Passage.LOSS].clamp(0.0, 0.99)
+    missed = loss ** (1.0 + retries)
+    tries_lost = loss * (1.0 - missed) / (1.0 - loss)
+    spent_s = delay_s * (1.0 - missed) + tries_lost * timeout_s.clamp(max=CONNECT_S)
+    return 1.0 - missed, spent_s, (timeout_s - delay_s).clamp(min=SHORTEST_S)
 
 
 def _host_share(

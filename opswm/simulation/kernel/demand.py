@@ -1,4 +1,4 @@
-"""Exogenous demand: a mean with a slow sine, recurring bursts, persistent noise and what a surge adds."""
+"""Exogenous demand: a mean with a slow sine, recurring bursts, a profile, persistent noise and what surges add."""
 
 import math
 
@@ -34,7 +34,20 @@ def rate(
     slow = 1.0 + entries.diurnal_amplitude * torch.sin(phase)
     within = torch.remainder(second / entries.burst_period_s + entries.diurnal_phase, 1.0)
     bursts = 1.0 + entries.burst_amplitude * (within < entries.burst_share).float()
-    return entries.there * entries.rate_rps * slow * bursts * torch.exp(log_demand + surge)
+    return (
+        entries.there * entries.rate_rps * slow * bursts * torch.exp(log_demand + surge) * profile_at(entries, second)
+    )
+
+
+def profile_at(entries: Entries, second: int) -> Float[Tensor, "W G"]:
+    """Return each entry's multiplier at one second, on the line between the two points of its profile beside it."""
+    if entries.profile.shape[-1] == 1:
+        return entries.profile[..., 0]
+    position = torch.remainder(second / entries.profile_step_s, entries.profile_points)
+    before = torch.floor(position)
+    after = torch.remainder(before + 1.0, entries.profile_points)
+    value, then = (entries.profile.gather(2, at[..., None].long())[..., 0] for at in (before, after))
+    return torch.lerp(value, then, position - before)
 
 
 def arrivals(

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from opswm.simulation.kernel import branching
-from opswm.simulation.kernel.assemble import assemble
+from opswm.simulation.kernel.assemble import assemble, room_for_faults
 from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.candidates import draw_candidates, unusualness
 from opswm.simulation.kernel.courses import tape_of
@@ -51,12 +51,14 @@ class EpisodePlan:
         step_s: Telemetry step.
         calm_share: Chance that a decision point is taken although no objective is suffering; others are redrawn until
             one is, as people are called when something is wrong.
+        entities: Rough number of entities of random systems; as drawn where left out.
     """
 
     system: System = "random"
     context_ticks: int = 128
     step_s: int = 5
     calm_share: float = 0.1
+    entities: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def live(plan: EpisodePlan, world_seeds: Sequence[int]) -> Lived:
     """
     if not world_seeds or min(world_seeds) < 0:
         raise ValueError(f"give at least one world seed, all of them 0 or more; got {list(world_seeds)[:5]}")
-    warm = warm_systems(plan.system, world_seeds, plan.step_s)
+    warm = warm_systems(plan.system, world_seeds, plan.step_s, plan.entities)
     calm = [np.random.default_rng([seed, 3]).random() < plan.calm_share for seed in world_seeds]
     run = _Batch(plan, tuple(world_seeds), warm.blueprints, warm.state)
     incidents = [run.incident(row, 0) for row in range(len(world_seeds))]
@@ -194,8 +196,9 @@ class _Batch:
             for row, incident in zip(rows, incidents, strict=True)
         ]
         chosen = torch.tensor(list(rows))
-        whole = assemble([replace(blueprint, breakages=()) for blueprint in self.blueprints], MOST_FAULTS)
-        parameters = replace(take_rows(whole, chosen), faults=assemble(broken, MOST_FAULTS).faults)
+        room = room_for_faults(self.blueprints, MOST_FAULTS)
+        whole = assemble([replace(blueprint, breakages=()) for blueprint in self.blueprints], room)
+        parameters = replace(take_rows(whole, chosen), faults=assemble(broken, room).faults)
         state = take_rows(self.state, chosen)
         state = replace(state, fault_left=parameters.faults.there.clone())
         tape = tape_of(broken, [incident.past for incident in incidents], MOST_REQUESTS)

@@ -1,7 +1,8 @@
 """What can go wrong: kinds of faults, how they set in, and which mechanism of an entity each one drives.
 
-A fault never touches an outcome. It drives a mechanism (service time, errors, a leak, CPU taken away, demand)
-or changes the state once at its onset (replicas down, a cache emptied); symptoms follow from the queueing.
+A fault never touches an outcome. It drives a mechanism (service time, errors, a leak, CPU taken away, demand), holds
+replicas down, disturbs the calls between two entities, or changes the state once at its onset (replicas down, a cache
+emptied); symptoms follow from the queueing.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from opswm.simulation.kernel.parameters import Faults
+from opswm.simulation.kernel.parameters import Edges, Faults
 from opswm.simulation.kernel.state import WorldState
 
 
@@ -27,6 +28,15 @@ class Drive(IntEnum):
     STEAL = 5  # share of a host's cores taken by somebody else
     DELAY = 6  # seconds added to each request
     DEMAND = 7  # log factor on first attempts at an entry
+    IO = 8  # log factor on the own time of a request that needs no CPU
+    DOWN = 9  # share of the replicas that is away while it lasts, replacements included
+
+
+class Passage(IntEnum):
+    """What a fault can do to calls on their way to the target, while it lasts."""
+
+    DELAY = 0  # seconds added to each call
+    LOSS = 1  # share of connections that never come about
 
 
 class Onset(IntEnum):
@@ -36,6 +46,7 @@ class Onset(IntEnum):
     GRAY = 1  # replicas that go on answering, badly
     CHILL = 2  # share of a cache's contents that is lost
     POOL = 3  # share of a connection pool that a changed configuration takes away
+    BACKLOG = 4  # items that appear in a queue
 
 
 class Shape(IntEnum):
@@ -45,15 +56,20 @@ class Shape(IntEnum):
     RAMP = 1  # rises over ramp_s and falls over the last ramp_s
     INTERMITTENT = 2  # on and off, ramp_s each
     DECAY = 3  # full at once, then exponential with ramp_s
+    REBOUND = 4  # next to nothing arrives for ramp_s (of a drive of demand), then full at once and exponential
 
 
 @dataclass(frozen=True)
 class FaultKind:
-    """A kind of fault: its name, the mechanisms it drives and what it changes once, each times its magnitude."""
+    """A kind of fault: its name, the mechanisms it drives, what it changes once and what it does to calls.
+
+    Each comes with a factor on the fault's magnitude.
+    """
 
     name: str
     drives: tuple[tuple[Drive, float], ...] = ()
     onset: tuple[tuple[Onset, float], ...] = ()
+    passages: tuple[tuple[Passage, float], ...] = ()
 
 
 FAULT_KINDS: Final[tuple[FaultKind, ...]] = (
@@ -75,6 +91,15 @@ FAULT_KINDS: Final[tuple[FaultKind, ...]] = (
     FaultKind("noisy_neighbour", ((Drive.STEAL, 1.0),)),
     FaultKind("harmless_deploy"),
     FaultKind("pool_shrunk", (), ((Onset.POOL, 1.0),)),
+    FaultKind("zone_down", ((Drive.DOWN, 1.0),)),
+    FaultKind("slow_disk", ((Drive.IO, 1.0),)),
+    FaultKind("queue_backlog", (), ((Onset.BACKLOG, 1.0),)),
+    FaultKind("poison_message", ((Drive.SERVICE, 1.0), (Drive.ERROR, 0.2))),
+    FaultKind("edge_delay", (), (), ((Passage.DELAY, 1.0),)),
+    FaultKind("edge_loss", (), (), ((Passage.LOSS, 1.0),)),
+    FaultKind("certificate_expired", (), (), ((Passage.LOSS, 1.0),)),
+    FaultKind("bad_config", ((Drive.ERROR, 1.0), (Drive.DELAY, 0.2))),
+    FaultKind("thundering_herd", ((Drive.DEMAND, 1.0),)),
 )
 """Kinds in fixed order, so that a kind's number means the same in every file; append, never reorder."""
 
@@ -91,6 +116,9 @@ def _table(size: int, pairs: list[tuple[tuple[int, float], ...]]) -> Tensor:
 
 _DRIVES: Final = _table(len(Drive), [tuple((int(d), f) for d, f in kind.drives) for kind in FAULT_KINDS])
 _ONSETS: Final = _table(len(Onset), [tuple((int(o), f) for o, f in kind.onset) for kind in FAULT_KINDS])
+_PASSAGES: Final = _table(len(Passage), [tuple((int(p), f) for p, f in kind.passages) for kind in FAULT_KINDS])
+_ABSENT: Final = -4.0
+"""Log factor on the demand of users who cannot reach a system at all."""
 
 
 def strength(faults: Faults, left: Float[Tensor, "W F"], second: int) -> Float[Tensor, "W F"]:
@@ -106,7 +134,9 @@ def strength(faults: Faults, left: Float[Tensor, "W F"], second: int) -> Float[T
     ramp = faults.ramp_s.clamp(min=1.0)
     rising = torch.minimum(age / ramp, (faults.duration_s - age) / ramp).clamp(0.0, 1.0)
     blinking = (torch.remainder(age, 2.0 * ramp) < ramp).float()
-    shapes = torch.stack([torch.ones_like(age), rising, blinking, torch.exp(-age.clamp(min=0.0) / ramp)])
+    fading = torch.exp(-age.clamp(min=0.0) / ramp)
+    rebound = torch.where(age < ramp, _ABSENT / faults.magnitude.clamp(min=1e-3), torch.exp(1.0 - age / ramp))
+    shapes = torch.stack([torch.ones_like(age), rising, blinking, fading, rebound])
     return faults.magnitude * active * shapes.gather(0, faults.shape[None])[0]
 
 
@@ -118,8 +148,29 @@ def drives(faults: Faults, left: Float[Tensor, "W F"], second: int, count: int) 
     return field.scatter_add_(2, faults.target[None].expand_as(pushes), pushes)
 
 
+def passages(faults: Faults, left: Float[Tensor, "W F"], second: int, edges: Edges) -> Float[Tensor, "P W E"] | None:
+    """Return what faults do to the calls along each edge at one second (axis ``Passage``), None where there are none.
+
+    Args:
+        faults: The faults.
+        left: What was not yet done away with.
+        second: Seconds since the start.
+        edges: The calls; a fault means those from its origin to its target, all to its target where they are the same.
+    """
+    table = _PASSAGES.to(left.device)[faults.kind]
+    some = (table > 0).any(-1).any(0).nonzero()[:, 0]
+    if not some.numel():
+        return None
+    target, origin = faults.target[:, some, None], faults.origin[:, some, None]
+    meant = (edges.target[:, None] == target) & ((origin == target) | (edges.source[:, None] == origin))
+    level = strength(faults, left, second)[:, some]
+    pushes = (level[..., None] * table[:, some]).permute(2, 0, 1)
+    return (pushes[..., None] * (meant & (edges.there[:, None] > 0))).sum(2)
+
+
 def apply_onsets(faults: Faults, state: WorldState) -> WorldState:
-    """Return the state after the one-time changes of the faults that set in during this second."""
+    """Return the state after the one-time changes of the faults that set in during this second, and what is down."""
+    state = _hold_down(faults, state)
     due = ((faults.onset_s >= state.second) & (faults.onset_s < state.second + 1)).float() * faults.there
     if not bool(due.any()):
         return state
@@ -143,4 +194,30 @@ def apply_onsets(faults: Faults, state: WorldState) -> WorldState:
         warmth=resources.warmth * (1.0 - field[Onset.CHILL]).clamp(0.0, 1.0),
         dropped=resources.dropped + state.flow.present * share.clamp(max=1.0),
     )
-    return replace(state, fleet=fleet, resources=resources, settings=settings)
+    flow = replace(state.flow, backlog=state.flow.backlog + field[Onset.BACKLOG])
+    return replace(state, flow=flow, fleet=fleet, resources=resources, settings=settings)
+
+
+def _hold_down(faults: Faults, state: WorldState) -> WorldState:
+    """Return the state with the replicas away that a fault takes while it lasts, and back, cold, when it is over.
+
+    Whatever replaces them meanwhile is away as well.
+    """
+    share = _DRIVES.to(faults.kind.device)[faults.kind][..., Drive.DOWN]
+    if not bool((share > 0).any()):
+        return state
+    fleet, like = state.fleet, state.fleet.ready
+    now, before = (
+        torch.zeros_like(like)
+        .scatter_add_(1, faults.target, strength(faults, state.fault_left, second) * share)
+        .clamp(max=1.0)
+        for second in (state.second, state.second - 1)
+    )
+    over = (now <= 0) & (before > 0)
+    stuck = torch.where(over, torch.zeros_like(like), torch.maximum(fleet.stuck, now * fleet.ready))
+    lost = state.flow.present * (now - before).clamp(min=0.0)
+    return replace(
+        state,
+        fleet=replace(fleet, stuck=stuck, cold=torch.where(over, before, fleet.cold)),
+        resources=replace(state.resources, dropped=state.resources.dropped + lost),
+    )

@@ -45,7 +45,7 @@ def settle_ticks(step_s: int) -> int:
     return -(-(SETTLING_S + LOOKED_AT_S) // step_s)
 
 
-def warm_systems(system: System, world_seeds: Sequence[int], step_s: int) -> Warm:
+def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entities: int | None = None) -> Warm:
     """Return one healthy system per seed, settled.
 
     The demo system is always the same; random ones are redrawn until they err on less than two requests in a hundred at
@@ -55,11 +55,12 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int) -> War
         system: Which kind.
         world_seeds: One per world; a seed gives the same system in every batch.
         step_s: Telemetry step.
+        entities: Rough number of entities of random systems; as drawn where left out.
     """
     wanted = list(range(len(world_seeds)))
     blueprints: list[Blueprint | None] = [None] * len(world_seeds)
     for draw in range(DRAWS if system == "random" else 1):
-        drawn = [_draw(system, world_seeds[row], draw, step_s) for row in wanted]
+        drawn = [_draw(system, world_seeds[row], draw, step_s, entities) for row in wanted]
         settled, healthy = _promised(drawn, [world_seeds[row] for row in wanted], system)
         last = draw == DRAWS - 1 or system != "random"
         for row, blueprint, good in zip(wanted, settled, healthy, strict=True):
@@ -79,10 +80,10 @@ def seeds_of(world_seeds: Sequence[int], future: int) -> Int[Tensor, " W"]:
     return noise.world_seeds(0, worlds, torch.full_like(worlds, future))
 
 
-def _draw(system: System, seed: int, draw: int, step_s: int) -> Blueprint:
+def _draw(system: System, seed: int, draw: int, step_s: int, entities: int | None) -> Blueprint:
     if system == "web_shop":
         return web_shop(step_s)
-    return random_blueprint(np.random.default_rng([seed, draw, 1]), step_s=step_s)
+    return random_blueprint(np.random.default_rng([seed, draw, 1]), entities, step_s=step_s)
 
 
 def _settled(blueprints: Sequence[Blueprint], world_seeds: Sequence[int]) -> WorldState:

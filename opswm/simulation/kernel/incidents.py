@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from opswm.simulation.kernel.blueprint import Ability, Blueprint, Breakage, Level
-from opswm.simulation.kernel.fault_draws import draw_fault
+from opswm.simulation.kernel.hazards import draw_fault
 from opswm.simulation.kernel.sizing import usual
 
 HEALTHY_SHARE: Final = 0.12
@@ -58,7 +58,8 @@ def draw_incident(blueprint: Blueprint, decision_s: float, context_s: float, rng
         main = draw_fault(blueprint, known, onset, rng)
         breakages.append(main)
         label = main.kind
-        if main.kind == "demand_surge" and rng.random() < EVERYWHERE_SHARE:
+        everywhere = main.kind == "thundering_herd"
+        if everywhere or (main.kind == "demand_surge" and rng.random() < EVERYWHERE_SHARE):
             others = [inlet.entity for inlet in blueprint.inlets if inlet.entity != main.target]
             breakages += [replace(main, target=name) for name in others]
         if rng.random() < SECOND_FAULT_SHARE:

@@ -1,8 +1,8 @@
 """What a batch of worlds is made of: entities, call edges, demand, objectives, faults and how actions are carried out.
 
 Legend of the kernel's axes: ``W`` world (a row), ``N`` entity, ``E`` call edge, ``G`` entry where demand arrives,
-``O`` objective, ``F`` fault, ``Y`` action type. Durations are seconds, rates per second. Nothing here changes while
-a world runs; what changes is in ``opswm.simulation.kernel.state``.
+``L`` point of a workload's profile, ``O`` objective, ``F`` fault, ``Y`` action type. Durations are seconds, rates per
+second. Nothing here changes while a world runs; what changes is in ``opswm.simulation.kernel.state``.
 """
 
 from dataclasses import dataclass
@@ -125,6 +125,7 @@ class Entries:
         jitter, jitter_s: Standard deviation and memory of the log demand's Ornstein-Uhlenbeck noise.
         burst_amplitude, burst_period_s, burst_share: Recurring bursts: extra fraction, period, share of it.
         client_timeout_s, client_retries: How long clients wait, and how often they try again.
+        profile, profile_points, profile_step_s: Multipliers of the rate, how many there are, seconds between two.
     """
 
     there: Float[Tensor, "W G"]
@@ -140,6 +141,9 @@ class Entries:
     burst_share: Float[Tensor, "W G"]
     client_timeout_s: Float[Tensor, "W G"]
     client_retries: Float[Tensor, "W G"]
+    profile: Float[Tensor, "W G L"]
+    profile_points: Float[Tensor, "W G"]
+    profile_step_s: Float[Tensor, "W G"]
 
 
 @dataclass(frozen=True)
@@ -169,8 +173,9 @@ class Faults:
     """What goes wrong, where and how it sets in; kinds and shapes are named in ``kernel.faults``.
 
     Attributes:
-        target: Entity where the mechanism bites.
-        origin: Entity that causes it (the service whose new version locks the database's table).
+        target: Entity where the mechanism bites; of a fault of calls, the one that is called.
+        origin: Entity that causes it (the service whose new version locks the database's table); of a fault of calls,
+            the one that calls, or the target where all its callers are meant.
         via_version: 1 where a new version of ``origin`` brought it, so that a rollback takes it away.
         magnitude: In the unit of the kind's mechanism.
     """

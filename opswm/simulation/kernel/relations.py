@@ -17,7 +17,7 @@ class Edge:
 
 
 def relations_of(blueprint: Blueprint) -> list[Edge]:
-    """Return calls and messages, and where parts run.
+    """Return calls and messages, and on which hosts and in which zones parts run.
 
     Which parts are equivalent is said by what a traffic shift touches.
     """
@@ -25,4 +25,6 @@ def relations_of(blueprint: Blueprint) -> list[Edge]:
         Edge(link.source, link.target, link.kind, bool(link.synchronous), round(link.calls * link.weight, 4))
         for link in blueprint.links
     ]
-    return found + [Edge(part.name, part.host, "hosted_on") for part in blueprint.parts if part.host]
+    zones = {part.name for part in blueprint.parts if part.kind == "zone"}
+    found += [Edge(part.name, part.host, "hosted_on") for part in blueprint.parts if part.host]
+    return found + [Edge(part.name, part.zone, "located_in") for part in blueprint.parts if part.zone in zones]

@@ -31,19 +31,21 @@ def usual(parts: Sequence[Part], links: Sequence[Link], inlets: Sequence[Inlet])
         ValueError: When calls run in a circle.
     """
     order = call_order(parts, links)
+    outgoing: dict[str, list[Link]] = {name: [] for name in order}
+    for link in links:
+        outgoing[link.source].append(link)
     hit = {part.name: part.hit_max for part in parts}
     own_s = {part.name: part.cpu_s + part.io_s for part in parts}
     rate = {part.name: 0.0 for part in parts}
     for inlet in inlets:
         rate[inlet.entity] += inlet.rate_rps
     for name in order:
-        for link in links:
-            if link.source == name:
-                rate[link.target] += rate[name] * link.calls * link.weight * (1.0 - link.on_miss * hit[name])
+        for link in outgoing[name]:
+            rate[link.target] += rate[name] * link.calls * link.weight * (1.0 - link.on_miss * hit[name])
     downstream, latency = {name: 0.0 for name in order}, dict(own_s)
     for name in reversed(order):
-        for link in links:
-            if link.source == name and link.synchronous > 0:
+        for link in outgoing[name]:
+            if link.synchronous > 0:
                 calls = link.calls * link.weight * (1.0 - link.on_miss * hit[name])
                 downstream[name] += calls * link.on_path * latency[link.target]
         latency[name] = own_s[name] + downstream[name]
@@ -56,15 +58,52 @@ def call_order(parts: Sequence[Part], links: Sequence[Link]) -> list[str]:
     Raises:
         ValueError: When calls run in a circle.
     """
-    waiting = {part.name: {link.source for link in links if link.target == part.name} for part in parts}
+    callers: dict[str, set[str]] = {part.name: set() for part in parts}
+    called: dict[str, list[str]] = {part.name: [] for part in parts}
+    for link in links:
+        if link.target in callers and link.source not in callers[link.target]:
+            callers[link.target].add(link.source)
+            called.setdefault(link.source, []).append(link.target)
+    position = {part.name: at for at, part in enumerate(parts)}
+    missing = {name: len(sources) for name, sources in callers.items()}
+    free = [name for name, count in missing.items() if count == 0]
     order: list[str] = []
-    while waiting:
-        free = [name for name, sources in waiting.items() if not sources - set(order)]
-        if not free:
-            raise ValueError(f"calls run in a circle among {', '.join(sorted(waiting))}: take one of these calls out")
+    while free:
         order += free
-        waiting = {name: sources for name, sources in waiting.items() if name not in free}
+        following: list[str] = []
+        for name in free:
+            for target in called[name]:
+                missing[target] -= 1
+                if missing[target] == 0:
+                    following.append(target)
+        free = sorted(following, key=position.__getitem__)
+    if len(order) < len(missing):
+        left = sorted(set(missing) - set(order))
+        circle = " -> ".join(circle_in([part for part in parts if part.name in set(left)], links))
+        raise ValueError(f"calls run in a circle among {', '.join(left)} ({circle}): take one of these calls out")
     return order
+
+
+def circle_in(parts: Sequence[Part], links: Sequence[Link]) -> list[str]:
+    """Return the names along one circle of calls, the first one again at the end; empty where there is none."""
+    onward: dict[str, list[str]] = {part.name: [] for part in parts}
+    for link in links:
+        if link.source in onward and link.target in onward:
+            onward[link.source].append(link.target)
+    done: set[str] = set()
+    for start in onward:
+        path, todo = [start], [iter(onward[start])]
+        while todo:
+            following = next(todo[-1], None)
+            if following is None:
+                done.add(path.pop())
+                todo.pop()
+            elif following in path:
+                return [*path[path.index(following) :], following]
+            elif following not in done:
+                path.append(following)
+                todo.append(iter(onward[following]))
+    return []
 
 
 def size_work(parts: Sequence[Part], rate_rps: Mapping[str, float], rng: np.random.Generator) -> list[Part]:

@@ -1,11 +1,13 @@
 """The demo system: a web shop with a storefront, an app, payments in two zones, a cache, two databases and a queue."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from opswm.simulation.kernel.blueprint import Blueprint, Goal, Inlet, Link, Part
 from opswm.simulation.kernel.finish import finish
+from opswm.simulation.kernel.hazards import CLASSIC
 
 NAME: Final = "web-shop"
 SIZING_SEED: Final = 5
@@ -75,4 +77,5 @@ def web_shop(step_s: int = 5) -> Blueprint:
         Goal("orders-on-time", "order-queue", "edge-lb", threshold_s=30.0, weight=0.10, items=0.12, deadline=1.0),
     )
     rng = np.random.default_rng(SIZING_SEED)
-    return finish(NAME, _PARTS, _LINKS, _INLETS, goals, rng, step_s, whole_schema=True)
+    shop = finish(NAME, _PARTS, _LINKS, _INLETS, goals, rng, step_s, whole_schema=True)
+    return replace(shop, hazards=CLASSIC)

@@ -7,7 +7,7 @@ import torch
 
 from opswm.simulation.kernel import fleet as fleets
 from opswm.simulation.kernel.faults import FAULT_INDEX
-from opswm.simulation.kernel.mechanics.hits import Hits
+from opswm.simulation.kernel.mechanics.hits import Hits, relieve
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.state import WorldState
 from opswm_schemas.vocabulary import ENTITY_KINDS
@@ -19,6 +19,7 @@ ROLLING_STARTS: Final = 1.25
 """A rolling restart takes this many start times: three batches that overlap."""
 VERSION_FAULTS: Final = (
     "slow_version", "erroring_version", "memory_leak", "lock_contention", "slow_queries", "pool_leak", "poisoned_cache",
+    "bad_config",
 )  # fmt: skip
 
 
@@ -79,6 +80,9 @@ def restart(parameters: WorldParameters, state: WorldState, hits: Hits) -> World
         some = hits.take(rolling)
         state = _return_connections(parameters, state, some)
         state = _roll(parameters, _refresh(parameters, state, some), some)
+    renewed = hits.take(~one)
+    if bool(renewed.row.numel()):  # a process reads its certificate when it starts
+        state = relieve(state, parameters, renewed, ("certificate_expired",), by_origin=False, keep=0.0)
     return state
 
 

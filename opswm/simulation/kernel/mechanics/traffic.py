@@ -12,7 +12,7 @@ from opswm.simulation.kernel.state import WorldState
 
 PROMOTION_SHARE: Final = 0.5
 """A promoted standby is ready after this share of a start from nothing."""
-LEFT_BEHIND: Final = ("lock_contention", "pool_leak", "gray_replica", "replica_down")
+LEFT_BEHIND: Final = ("lock_contention", "pool_leak", "gray_replica", "replica_down", "zone_down", "slow_disk")
 
 
 def load_shed(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
