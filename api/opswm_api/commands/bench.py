@@ -20,6 +20,10 @@ def bench_demo(
     seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="How many unseen incidents.")] = 20,
     first_seed: Annotated[int, typer.Option("--first-seed", min=0, max=900_000, help="The first of them.")] = 0,
     checkpoint: CheckpointFolder = None,
+    work: Annotated[
+        Path | None,
+        typer.Option("--work", help="What `opswm train` kept: boosted trees and mean effects learn from it too."),
+    ] = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -27,13 +31,15 @@ def bench_demo(
     from importlib.metadata import version
 
     from opswm.evaluation.demo.bench import bench_demo as run
+    from opswm.evaluation.demo.peers import fitted_peers
     from opswm_api.mind import load_mind
 
     mind = load_mind(checkpoint, torch_threads=2)
     settings: dict[str, str | int | float | bool] = {"model_id": mind.model_id, "model_digest": mind.digest}
+    peers = [] if work is None else fitted_peers(work, mind.planner.horizon_ticks)
     with progress("incidents") as advance:
         chosen = range(first_seed, first_seed + seeds)
-        found = run(mind.planner, chosen, version("opswm"), settings, advance)
+        found = run(mind.planner, chosen, version("opswm"), settings, advance, peers)
     _report(found, out, as_json, DEMO_METRICS)
 
 

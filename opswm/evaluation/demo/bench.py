@@ -32,8 +32,9 @@ def bench_demo(
     version: str,
     settings: dict[str, str | int | float | bool],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    peers: Sequence[Ranker] = (),
 ) -> ResultFile:
-    """Score the planner, naive rankers, the runbook and a clairvoyant on the same incidents and candidates.
+    """Score the planner, its peers, naive rankers, the runbook and a clairvoyant on the same incidents and candidates.
 
     Candidates with a guardrail against them are left out, as nobody may carry them out. Verdicts come from risk
     control alone (the cap by evidence grade is lifted, as on every simulated track).
@@ -44,9 +45,10 @@ def bench_demo(
         version: Of the software.
         settings: What else decided the figures, such as the model's digest.
         progress: Told how many incidents are done, of how many.
+        peers: Further rankers, which learned from the same data.
     """
     horizon = planner.horizon_ticks
-    rankers: list[Ranker] = [planner, RunbookRanker(horizon), RandomRanker(horizon), NoOpRanker(horizon)]
+    rankers: list[Ranker] = [planner, *peers, RunbookRanker(horizon), RandomRanker(horizon), NoOpRanker(horizon)]
     points: list[Outcomes] = []
     decisions: dict[str, list[Decisions]] = {name: [] for name in (*(ranker.name for ranker in rankers), CLAIRVOYANT)}
     policy = RankingPolicy(cap_lifted=True)
