@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,45 @@ from opswm.simulation.kernel.incidents import Request
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What somebody said to a proposal, and when; nobody answers within the time allowed where it ``expired``."""
+
+    status: Literal["approved", "rejected", "expired"]
+    responder: str
+    at_s: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How an action came to be chosen.
+
+    Attributes:
+        policy_id: Who chose.
+        candidates: Names of the courses considered, the chosen one among them.
+        propensity: True chance with which it was chosen.
+    """
+
+    policy_id: str
+    candidates: tuple[str, ...]
+    propensity: float
+
+
+@dataclass(frozen=True)
 class Done:
-    """One past action.
+    """One past action, or one that was asked for and came to nothing.
 
     Attributes:
         ability, level: What was done; an autoscaler's is a ``scale_horizontal``.
         params: Its plain parameters.
-        requested_s: When it was asked for.
-        effect_s: When it took effect, or failed.
+        requested_s: When it was asked of the system.
+        effect_s: When it took effect, failed, or was given up.
         succeeds: Whether it had an effect.
         automatic: Whether an autoscaler did it.
+        ended: How it came to nothing before it could succeed or fail: refused, left without an answer, or started and
+            then given up; empty where it ran its course.
+        proposed_s: When somebody was asked to approve it; None where nobody had to be.
+        answer: What they said.
+        choice: How it was chosen; None where that is not known.
     """
 
     ability: Ability
@@ -31,6 +61,15 @@ class Done:
     effect_s: float
     succeeds: bool
     automatic: bool
+    ended: Literal["", "rejected", "expired", "cancelled"] = ""
+    proposed_s: float | None = None
+    answer: Answer | None = None
+    choice: Choice | None = None
+
+    @property
+    def was_asked_of_system(self) -> bool:
+        """Whether it went beyond a proposal; what did not is no input to a model, as no system ever met it."""
+        return self.ended not in ("rejected", "expired")
 
 
 def past_actions(
