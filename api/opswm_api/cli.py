@@ -1,7 +1,7 @@
 """The command line ``opswm``: one verb per module of ``opswm_api.commands``.
 
 Exit codes: 0 recommend or done, 2 bad input (the message says where, what is allowed and what to do),
-3 inconclusive or no recommendation.
+3 inconclusive.
 """
 
 import sys

@@ -18,7 +18,7 @@ from opswm_api.pointers import problem_items
 DONE = 0
 BAD_INPUT = 2
 INCONCLUSIVE = 3
-"""Exit codes of every verb: 0 recommend or done, 2 bad input, 3 no recommendation."""
+"""Exit codes of every verb: 0 advice given (an action, or to wait) or done, 2 bad input, 3 inconclusive."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all randomness; the same seed, the same answer.")]
