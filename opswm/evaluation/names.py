@@ -23,7 +23,7 @@ METRICS: Final = (
     "growth_32_to_1000_local", "growth_32_to_1000_global", "entity_seconds_per_s", "samples_per_s_durable",
     "rows_per_s_import", "read_window_ms_p95", "rank_http_ms_p50", "rank_http_ms_p95", "alert_to_advice_s_p95",
     "harm_rate_all", "harm_mean", "sign_share", "coverage90_beyond_floor", "coverage90_within_floor",
-    "interval_width90", "unsettled_share", "no_op_tied_share",
+    "interval_width90", "unsettled_share", "no_op_tied_share", "regret_matched", "harm_rate_matched",
     "pair_accuracy_latency_minus_more_cores_per_slot", "pair_accuracy_recovery_minus_more_cores_per_slot",
     "group_accuracy_latency_minus_more_cores_per_slot", "group_accuracy_recovery_minus_more_cores_per_slot",
 )  # fmt: skip
@@ -33,5 +33,6 @@ METRICS: Final = (
 that ``sign_agreement`` is over; ``coverage90_beyond_floor`` and ``coverage90_within_floor`` coverage apart for effects
 beyond the noise floor and within; ``interval_width90`` width in noise floors; ``unsettled_share`` points whose truth
 kept a standard error above a quarter of the floor; ``no_op_tied_share`` points at which waiting is tied with the best;
-``*_minus_more_cores_per_slot`` the difference to that rule, paired by start group.
+``regret_matched`` and ``harm_rate_matched`` when every ranker acts at as many points as the world model does, where it
+is surest, and waits elsewhere; ``*_minus_more_cores_per_slot`` the difference to that rule, paired by start group.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from opswm.errors import BadInputError
-from opswm.evaluation.decisions import Decisions
+from opswm.evaluation.decisions import Decisions, at_coverage
 from opswm.evaluation.intervals import bootstrap, upper_bound
 from opswm.evaluation.metrics import METRICS, harm_rate, regret
 from opswm.evaluation.outcomes import Outcomes
@@ -51,6 +51,30 @@ def score(track: Track, model: str, outcomes: Outcomes, decisions: Decisions, se
     num_recommended = int(harmed.whole.sum())
     bound = upper_bound(int(harmed.part.sum()), num_recommended)
     found.append(_figure(track, model, "harm_rate_upper95", bound, num_recommended))
+    return found
+
+
+def score_matched(
+    track: Track, model: str, outcomes: Outcomes, decisions: Decisions, share: float, seed: int
+) -> list[Result]:
+    """Return regret and harm of one ranker that acts at a given share of the points, where it is surest.
+
+    Args:
+        track: Where the points belong.
+        model: The ranker's name in result files.
+        outcomes: What courses truly do.
+        decisions: What the ranker decided by itself.
+        share: Of points to act at, the same for every ranker.
+        seed: Of the resampling, and of equal sureness.
+
+    Raises:
+        BadInputError: When the share is none.
+    """
+    matched = at_coverage(decisions, outcomes, share, seed)
+    found = []
+    for name, metric in (("regret_matched", regret), ("harm_rate_matched", harm_rate)):
+        interval = bootstrap(metric(outcomes, matched), outcomes.world, seed)
+        found.append(_figure(track, model, name, interval.value, outcomes.num_points, interval.low, interval.high))
     return found
 
 

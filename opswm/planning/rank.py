@@ -111,7 +111,7 @@ def judge(
         seed: Breaks equal scores, by a hash with the course id.
     """
     costs = np.array([candidate.cost_bad_minutes for candidate in candidates])
-    with_costs = _with_costs(outlook, costs, floor, seed)
+    with_costs = _among_open(_with_costs(outlook, costs, floor, seed), outlook, costs, candidates, floor, seed)
     judged = []
     for scenario, candidate in enumerate(candidates):
         value, lower, upper, p_harm, p_best, support = (
@@ -152,6 +152,31 @@ def _with_costs(outlook: Outlook, costs: NDArray[np.float64], floor: float, seed
         p_harm=(samples > floor).mean(axis=-1)[None],
         p_best=(samples <= best + floor).mean(axis=-1)[None],
     )
+
+
+def _among_open(
+    effects: Effects,
+    outlook: Outlook,
+    costs: NDArray[np.float64],
+    candidates: Sequence[Candidate],
+    floor: float,
+    seed: int,
+) -> Effects:
+    """Let only courses that a guardrail leaves open compete for being best; a blocked one cannot be."""
+    is_open = np.array([not candidate.blocked_by for candidate in candidates])
+    if is_open.all():
+        return effects
+    if outlook.imagined is None:
+        kept = (effects.value[:, is_open], effects.lower[:, is_open], effects.upper[:, is_open])
+        support = effects.support[:, is_open]
+        best = effects_from_intervals(*kept, support, effects.cost_no_op, np.array([floor]), seed).p_best[0]
+    else:
+        costs = np.where(np.arange(costs.size) == 0, 0.0, costs)
+        samples = (outlook.imagined.effect + costs[:, None])[is_open]
+        best = (samples <= samples.min(axis=0, keepdims=True) + floor).mean(axis=-1)
+    p_best = np.zeros(effects.p_best.shape)
+    p_best[0, is_open] = best
+    return replace(effects, p_best=p_best)
 
 
 def _verdict(

@@ -1,4 +1,7 @@
-"""Rankers that know nothing: doing nothing is best, or any course is as good as another."""
+"""Rankers that know nothing: doing nothing is best, or any course is as good as another.
+
+They have learned from nothing, so no question is further from it than another: support is 1.
+"""
 
 from collections.abc import Iterable
 
@@ -30,9 +33,8 @@ class NoOpRanker:
         """Return the same harm for every course but ``no_op``."""
         shape = tuple(courses.there.shape[:2])
         harm = np.broadcast_to(whole_horizon(situation, self.horizon_ticks)[:, None] / 2.0, shape)
-        nothing = np.zeros(shape)
         floor = floors(situation, self.horizon_ticks)
-        return effects_from_intervals(harm, harm, harm, nothing, np.zeros(shape[0]), floor, seed)
+        return effects_from_intervals(harm, harm, harm, np.ones(shape), np.zeros(shape[0]), floor, seed)
 
 
 class RandomRanker:
@@ -58,5 +60,6 @@ class RandomRanker:
         draws = np.random.default_rng(seed).random(shape) * scale
         value = draws - draws[:, :1]
         floor = floors(situation, self.horizon_ticks)
-        nothing = np.zeros(shape)
-        return effects_from_intervals(value, value - scale, value + scale, nothing, np.zeros(shape[0]), floor, seed)
+        return effects_from_intervals(
+            value, value - scale, value + scale, np.ones(shape), np.zeros(shape[0]), floor, seed
+        )

@@ -103,6 +103,8 @@ def _with_pool_utilization(shown: NDArray[np.float64]) -> NDArray[np.float64]:
 class RunbookRanker:
     """Turns the runbook's score into an effect so that courses rank by it; it states no uncertainty.
 
+    Rules are written for every system alike, so no question is unfamiliar to them: support is 1.
+
     A rule scored 1 is held to save the whole horizon; a course that no rule names is held to cost a tenth of it.
 
     Args:
@@ -124,5 +126,5 @@ class RunbookRanker:
         minutes = whole_horizon(situation, self.horizon_ticks)
         value = np.where(score > 0.0, -score, 0.1) * minutes[:, None]
         cost = present_bad_share(situation) * minutes
-        support = np.zeros(score.shape)
+        support = np.ones(score.shape)
         return effects_from_intervals(value, value, value, support, cost, floors(situation, self.horizon_ticks), seed)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from opswm.errors import BadInputError
 from opswm.evaluation.decisions import at_coverage, decide
 from opswm.evaluation.outcomes import Outcomes
+from opswm.evaluation.score import Track, score_matched
 from opswm.planning.evidence import EvidenceBook
 from opswm.planning.guardrails import Candidate
 from opswm.planning.outlook import Imagined, Outlook
@@ -125,3 +126,13 @@ def test_waiting_is_no_action_at_any_coverage() -> None:
     """A point with no_op alone never acts."""
     truth = outcomes([[10.0], [2.0, 1.0]])
     assert at_coverage(decided(truth, [0, 1]), truth, 1.0, 0).executed.tolist() == [0, 1]
+
+
+def test_matched_figures_are_those_of_the_surest_decisions() -> None:
+    """Acting at half of the points only, where it is surest, loses what the other half would have gained."""
+    truth = outcomes([[10.0, 4.0], [2.0, 1.0], [6.0, 9.0], [5.0, 2.0]])
+    taken = decided(truth, [1, 1, 1, 1])
+    found = {one.metric: one.value for one in score_matched(Track("demo"), "runbook", truth, taken, 0.5, 0)}
+    assert found == {"regret_matched": pytest.approx(1.0 / 10.0), "harm_rate_matched": 0.0}
+    everywhere = {one.metric: one.value for one in score_matched(Track("demo"), "runbook", truth, taken, 1.0, 0)}
+    assert everywhere == {"regret_matched": pytest.approx(3.0 / 10.0), "harm_rate_matched": 0.25}

@@ -153,3 +153,18 @@ def test_no_recommendation_breaks_its_own_rules(
             assert one.grade in ("E3", "E4")
     assert (found.verdict == "recommend") == any(one.verdict == "recommend" for one in found.ranked)
     assert (found.advised.scenario == 0) == (found.verdict in ("no_op_best", "inconclusive"))
+
+
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_blocked_course_does_not_compete_for_being_best(sampled: bool) -> None:
+    """However good a forbidden course looks, the best is the best of what may be done."""
+    listed = candidates(0.0, 0.0, blocked=(1,))
+    said = ((-9.0, -9.5, -8.5, 0.9), (0.5, 0.4, 0.6, 0.9))
+    given = outlook(*said, floor=FLOOR)
+    if sampled:
+        given = with_samples(np.stack([np.zeros(50), np.full(50, -9.0), np.full(50, 0.5)]))
+    found = judge(given, listed, FLOOR, RankingPolicy(), EvidenceBook("E3"), 0)
+    best = {one.scenario: one.p_best for one in found.ranked}
+    assert best[0] == pytest.approx(1.0, abs=0.01)
+    assert best[1] == 0.0
+    assert found.verdict == "no_op_best"
