@@ -164,18 +164,16 @@ def _feature_flag(params: Params, current: Current) -> Features:
 
 
 def _config_change(params: Params, current: Current) -> Features:
-    key = str(params.get("key", "")).lower().replace("-", "_").replace(".", "_")
-    new, old = params.get("new"), _number(params, "old")
+    """``sets`` is the canonical meaning that the descriptor gives the key; the key's own name is never looked at."""
+    new, old, sets = params.get("new"), _number(params, "old"), str(params.get("sets", ""))
     if isinstance(new, bool | str) or new is None:
         return {"direction": _switch(new)}
     new = float(new)
     named = {"log_amount": log_amount(abs(new))}
-    if "checkpoint" in key and "interval" in key:
-        change = _change(new, _reading(current, "checkpoint_interval"), old)
+    change = _change(new, _reading(current, sets), old)
+    if sets == "checkpoint_interval":
         return named | {"second_log_change": change, "direction": _sign(change), "operation": 0.5}
-    slots = "slot" in key or "parallelism" in key
-    change = _change(new, _reading(current, "task_slots") if slots else None, old)
-    return named | {"log_change": change, "direction": _sign(change), "operation": 1.0 if slots else 0.0}
+    return named | {"log_change": change, "direction": _sign(change), "operation": 1.0 if sets else 0.0}
 
 
 def _rate_limit(params: Params, current: Current) -> Features:

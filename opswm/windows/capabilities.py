@@ -2,7 +2,7 @@
 
 from opswm.action_features import Touch
 from opswm.windows.layout import Layout
-from opswm_schemas.actions.parameters import Parameters
+from opswm_schemas.actions.parameters import ConfigChange, Parameters
 from opswm_schemas.actions.record import Action
 from opswm_schemas.capability import Capability, validate_parameters
 from opswm_schemas.descriptor import SystemDescriptor
@@ -15,7 +15,7 @@ def matching_capability(
     """Return the capability that an action uses, or None where the descriptor has none for its type and target.
 
     Several may do (flushing a cache and warming it touch opposite things): the first whose bounds hold the
-    parameters is meant, else the first.
+    parameters is meant, else the first that is about the same configuration key, else the first.
 
     Args:
         descriptor: The system.
@@ -32,7 +32,14 @@ def matching_capability(
     ]
     if len(fitting) > 1:
         within = [capability for capability in fitting if not validate_parameters(capability, params)]
-        fitting = within or fitting
+        about_key = [
+            capability
+            for capability in fitting
+            if isinstance(params, ConfigChange)
+            and "key" in capability.bounds
+            and capability.bounds["key"].allows(params.key)
+        ]
+        fitting = within or about_key or fitting
     return fitting[0] if fitting else None
 
 

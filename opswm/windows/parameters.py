@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from opswm.action_encodings import Plain
-from opswm_schemas.actions.parameters import Failover, FeatureFlag, Parameters, TrafficShift
+from opswm_schemas.actions.parameters import ConfigChange, Failover, FeatureFlag, Parameters, TrafficShift
+from opswm_schemas.capability import Capability
 
 
-def plain_parameters(params: Parameters, target: str, previous: Mapping[str, Any] | None = None) -> dict[str, Plain]:
+def plain_parameters(
+    params: Parameters,
+    target: str,
+    previous: Mapping[str, Any] | None = None,
+    capability: Capability | None = None,
+) -> dict[str, Plain]:
     """Return an action's parameters by name, without nesting.
 
     A traffic shift becomes ``target_weight_ratio``: what stays on its target. A target that is itself a
@@ -18,6 +24,7 @@ def plain_parameters(params: Parameters, target: str, previous: Mapping[str, Any
         params: Of any type.
         target: Entity id that the action is aimed at.
         previous: Logged earlier parameters, kept as ``previous_<name>``.
+        capability: That the action uses; it says what a configuration key sets.
     """
     if isinstance(params, TrafficShift):
         kept = params.weights.get(target, 1.0 - max(params.weights.values()))
@@ -27,7 +34,16 @@ def plain_parameters(params: Parameters, target: str, previous: Mapping[str, Any
     else:
         plain = _scalars(params.model_dump())
     plain.pop("type", None)
+    if isinstance(params, ConfigChange) and (sets := _meaning_set(params, capability)) is not None:
+        plain["sets"] = sets
     return plain | {f"previous_{name}": value for name, value in _scalars(previous or {}).items()}
+
+
+def _meaning_set(params: ConfigChange, capability: Capability | None) -> str | None:
+    """Return the canonical meaning that a configuration key sets, where the capability is about that key."""
+    bounds = {} if capability is None else capability.bounds
+    about_key = "key" not in bounds or bounds["key"].allows(params.key)
+    return bounds["new"].sets if about_key and "new" in bounds else None
 
 
 def _scalars(values: Mapping[str, Any]) -> dict[str, Plain]:

@@ -78,7 +78,7 @@ def encode_past(
             targets=targets,
             features=action_features(
                 action.type,
-                plain_parameters(action.params, named, action.previous_params),
+                plain_parameters(action.params, named, action.previous_params, capability),
                 state_at(layout, timeline.value[:met], timeline.seen[:met], targets),
             ),
             affects=affects_matrix(touches_of(capability, layout), targets, layout.num_entities),

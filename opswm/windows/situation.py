@@ -83,7 +83,7 @@ def encode_courses(
         capability = matching_capability(descriptor, action.params, action.target, action.capability_id)
         if targets not in states:
             states[targets] = state_at(layout, timeline.value, timeline.seen, targets)
-        plain = plain_parameters(action.params, action.target)
+        plain = plain_parameters(action.params, action.target, capability=capability)
         return ActionRow(
             type=action.params.type,
             targets=targets,

@@ -8,6 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from opswm_schemas.actions.parameters import parameter_model, parameter_names
 from opswm_schemas.base import Closed, Number
+from opswm_schemas.kinds import MeaningName
 
 
 class Bound(Closed):
@@ -17,12 +18,15 @@ class Bound(Closed):
         minimum, maximum: Inclusive limits of a number, in the unit that the parameter's name carries.
         choices: The allowed values where it is not a free number.
         levels: The magnitudes to consider when candidates are enumerated.
+        sets: Canonical meaning of the reading that the parameter sets, such as ``task_slots`` for the new value of a
+            configuration key: what the key is called says nothing to a model.
     """
 
     minimum: Number | None = None
     maximum: Number | None = None
     choices: list[str | float | bool] | None = Field(default=None, max_length=64)
     levels: list[str | float | bool] = Field(default_factory=list, max_length=16)
+    sets: MeaningName | None = None
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:

@@ -172,9 +172,9 @@ def _capabilities(policy: Policy) -> list[Capability]:
     count = Bound(minimum=1, maximum=24, levels=[2.0, 4.0, 8.0, 12.0, 16.0, 24.0])
     cores = Bound(minimum=1.0, maximum=4.0, levels=[1.0, 2.0, 3.0, 4.0])
     memory = Bound(minimum=_GIB, maximum=4 * _GIB, levels=[_GIB, 2 * _GIB, 3 * _GIB, 4 * _GIB])
-    slots = Bound(minimum=1.0, maximum=4.0, levels=[1.0, 2.0, 3.0, 4.0])
-    parallelism = Bound(minimum=4.0, maximum=24.0, levels=[8.0, 12.0, 16.0, 24.0])
-    interval_s = Bound(minimum=10.0, maximum=90.0, levels=[10.0, 30.0, 90.0])
+    slots = Bound(minimum=1.0, maximum=4.0, levels=[1.0, 2.0, 3.0, 4.0], sets="task_slots")
+    parallelism = Bound(minimum=4.0, maximum=24.0, levels=[8.0, 12.0, 16.0, 24.0], sets="task_slots")
+    interval_s = Bound(minimum=10.0, maximum=90.0, levels=[10.0, 30.0, 90.0], sets="checkpoint_interval")
 
     def capability(
         name: str, kind: ActionType, target: str, affects: list[Affect], bounds: dict[str, Bound]

@@ -12,7 +12,15 @@ from opswm.tensors import ActionSlots, Situation
 from opswm.windows.objectives import required_objectives
 from opswm.windows.points import NO_OP
 from opswm.windows.situation import encode_courses, encode_situation
-from opswm_schemas.actions.parameters import CacheOp, LoadShed, NoOp, PoolResize, ScaleHorizontal, TrafficShift
+from opswm_schemas.actions.parameters import (
+    CacheOp,
+    ConfigChange,
+    LoadShed,
+    NoOp,
+    PoolResize,
+    ScaleHorizontal,
+    TrafficShift,
+)
 from opswm_schemas.actions.record import Actor, Target
 from opswm_schemas.bounds import Bound
 from opswm_schemas.capability import Affect, Capability
@@ -155,6 +163,22 @@ def test_of_several_capabilities_the_one_whose_bounds_hold_the_parameters_is_mea
     courses = [NO_OP, *(course(op, CandidateAction(target="cache", params=CacheOp(op=op))) for op in ("warm", "flush"))]
     slots = encode_courses(descriptor, timeline(descriptor), courses, HORIZON)
     assert slots.affects[0, :, 0, 2, RESOURCES.index("cache")].tolist() == [0.0, 1.0, -1.0]
+
+
+@pytest.mark.parametrize(("key", "change"), [("max_connections", np.log(2.0)), ("zzz.1", np.log(2.0)), ("other", 0.0)])
+def test_what_a_configuration_key_sets_is_what_the_descriptor_says(key: str, change: float) -> None:
+    """The name of a key means nothing; a key that no capability is about changes nothing that is known."""
+    known = "max_connections" if key == "other" else key
+    tuning = Capability(
+        capability_id="tune",
+        type="config_change",
+        targets=["db"],
+        bounds={"key": Bound(choices=[known]), "new": Bound(minimum=1.0, sets="pool_size")},
+    )
+    descriptor = diner(capabilities=[tuning])
+    courses = [NO_OP, course("tune", CandidateAction(target="db", params=ConfigChange(key=key, new=40.0)))]
+    slots = encode_courses(descriptor, timeline(descriptor), courses, HORIZON)
+    assert slots.features[0, 1, 0, ACTION_FEATURES.index("log_change")].item() == pytest.approx(change, rel=1e-6)
 
 
 def test_logged_actions_are_the_past_as_far_as_known() -> None:
