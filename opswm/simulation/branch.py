@@ -1,16 +1,18 @@
 """The truth about candidate courses of a simulated decision point, as the benchmark defines it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
 
 from opswm.simulation.embodiment import capability_id
+from opswm.simulation.kernel import episodes
 from opswm.simulation.kernel.blueprint import Ability, Blueprint
 from opswm.simulation.kernel.branching import Branches, noise_floor, truth
 from opswm.simulation.kernel.courses import level_of
-from opswm.simulation.kernel.episodes import Lived, branch_courses
+from opswm.simulation.kernel.episodes import Lived
 from opswm.simulation.kernel.incidents import Request
 from opswm.simulation.kernel.rows import take_rows
 from opswm_schemas.actions.parameters import TrafficShift
@@ -19,6 +21,9 @@ from opswm_schemas.questions import CandidateAction, Course
 FIRST_FUTURES: Final = 8
 MOST_FUTURES: Final = 64
 DEFERRED_FACTOR: Final = 4
+
+Continue = Callable[[Any, int, Sequence[episodes.Course], int, Sequence[int]], Branches]
+"""Continues one of several lived worlds: the worlds, which of them, courses, ticks ahead, numbers of the futures."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Outcome:
         recovery_min: Mean minutes to recovery, the horizon where there is none within it.
         failed_requests: Mean number of bad first attempts.
         is_tied_with_best: Whether no course is better by more than the noise floor.
+        is_settled: Whether the standard error is at most a quarter of the noise floor.
+        num_futures: Exogenous futures that its effect is the mean over.
     """
 
     course_id: str
@@ -43,6 +50,8 @@ class Outcome:
     recovery_min: float
     failed_requests: float
     is_tied_with_best: bool
+    is_settled: bool = True
+    num_futures: int = FIRST_FUTURES
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Verdict:
     Attributes:
         outcomes: In the order of the courses.
         noise_floor_bad_minutes: Difference below which courses are tied.
-        num_futures: Exogenous futures that the means are over.
+        num_futures: Exogenous futures of waiting, the most of any course.
         is_settled: Whether every standard error is at most a quarter of the noise floor.
     """
 
@@ -63,16 +72,19 @@ class Verdict:
 
 
 def true_outcomes(
-    lived: Lived,
+    lived: Any,
     row: int,
     courses: Sequence[Course],
     horizon_ticks: int = 32,
     most_futures: int = MOST_FUTURES,
     deferred: bool = False,
+    branch: Continue | None = None,
 ) -> Verdict:
     """Return what each course does from the true state, in exogenous futures that all courses share.
 
-    Starts with eight futures and doubles them until standard errors are at most a quarter of the noise floor.
+    Starts with eight futures. While the standard error of an effect is above a quarter of the noise floor, futures are
+    doubled, for that course and for waiting; effects of the others are known well enough. The mean cost of a course is
+    that of waiting plus its effect, so that all costs rest on all futures of waiting.
 
     Args:
         lived: Worlds at their decision.
@@ -81,40 +93,84 @@ def true_outcomes(
         horizon_ticks: How far to look.
         most_futures: Where doubling stops.
         deferred: Whether to look four horizons ahead as well, once, for harm that comes later.
+        branch: Continues the worlds as their own simulator does; the kernel where left out.
 
     Raises:
         ValueError: When the first course does not wait, or an action is one that simulated systems lack.
     """
     if not courses or not courses[0].is_no_op:
         raise ValueError("the first course must be no_op: every effect is a difference to it")
-    alone, blueprint = _one_world(lived, row), lived.blueprints[row]
-    asked = [[requests_of(blueprint, course, lived.decision_s) for course in courses]]
-    futures = FIRST_FUTURES
-    branches = branch_courses(alone, asked, horizon_ticks, range(1, futures + 1))
-    found = truth(branches, horizon_ticks, blueprint.step_s)
-    while not bool(found.settled[0]) and futures < most_futures:
-        more = branch_courses(alone, asked, horizon_ticks, range(futures + 1, 2 * futures + 1))
-        branches, futures = _joined(branches, more), 2 * futures
-        found = truth(branches, horizon_ticks, blueprint.step_s)
+    blueprint, go_on = lived.blueprints[row], branch or branch_one
+    asked = [requests_of(blueprint, course, lived.decision_s) for course in courses]
+    floor = noise_floor(horizon_ticks, blueprint.step_s)
+    runs = [_Runs() for _ in courses]
+    futures, wanted = 0, list(range(len(courses)))
+    while True:
+        until = max(FIRST_FUTURES, 2 * futures)
+        found = go_on(lived, row, [asked[at] for at in wanted], horizon_ticks, range(futures + 1, until + 1))
+        for place, at in enumerate(wanted):
+            runs[at].add(found, place)
+        futures = until
+        open_ones = [at for at in wanted[1:] if runs[at].effect_on(runs[0])[1] > floor / 4.0]
+        if not open_ones or futures >= most_futures:
+            break
+        wanted = [0, *open_ones]
     later = None
     if deferred:
-        longer = branch_courses(alone, asked, DEFERRED_FACTOR * horizon_ticks, range(1, FIRST_FUTURES + 1))
+        longer = go_on(lived, row, asked, DEFERRED_FACTOR * horizon_ticks, range(1, FIRST_FUTURES + 1))
         later = truth(longer, DEFERRED_FACTOR * horizon_ticks, blueprint.step_s).effect[0].tolist()
-    recovery, failed = branches.recovery_min.mean(-1)[0], branches.failed.mean(-1)[0]
+    effects = [(0.0, 0.0), *(run.effect_on(runs[0]) for run in runs[1:])]
+    waiting = float(runs[0].cost.mean())
+    best = waiting + min(effect for effect, _ in effects)
     outcomes = tuple(
         Outcome(
             course_id=course.course_id,
-            cost_bad_minutes=float(found.cost[0, index]),
-            effect_bad_minutes=float(found.effect[0, index]),
-            effect_error=float(found.effect_error[0, index]),
+            cost_bad_minutes=waiting + effect,
+            effect_bad_minutes=effect,
+            effect_error=error,
             deferred_effect_bad_minutes=None if later is None else float(later[index]),
-            recovery_min=float(recovery[index]),
-            failed_requests=float(failed[index]),
-            is_tied_with_best=bool(found.tied[0, index]),
+            recovery_min=float(run.recovery_min.mean()),
+            failed_requests=float(run.failed.mean()),
+            is_tied_with_best=waiting + effect <= best + floor,
+            is_settled=error <= floor / 4.0,
+            num_futures=len(run.cost),
         )
-        for index, course in enumerate(courses)
+        for index, (course, run, (effect, error)) in enumerate(zip(courses, runs, effects, strict=True))
     )
-    return Verdict(outcomes, noise_floor(horizon_ticks, blueprint.step_s), futures, bool(found.settled[0]))
+    return Verdict(outcomes, floor, futures, all(outcome.is_settled for outcome in outcomes))
+
+
+class _Runs:
+    """What one course did in each future so far."""
+
+    def __init__(self) -> None:
+        self.cost, self.failed, self.recovery_min = torch.empty(0), torch.empty(0), torch.empty(0)
+
+    def add(self, found: Branches, place: int) -> None:
+        """Add further futures, in which the course had this place."""
+        self.cost = torch.cat([self.cost, found.cost[0, place].double()])
+        self.failed = torch.cat([self.failed, found.failed[0, place].double()])
+        self.recovery_min = torch.cat([self.recovery_min, found.recovery_min[0, place].double()])
+
+    def effect_on(self, waiting: "_Runs") -> tuple[float, float]:
+        """Return the mean difference to waiting in the same futures, and its standard error."""
+        paired = self.cost - waiting.cost[: len(self.cost)]
+        return float(paired.mean()), float(paired.std()) / math.sqrt(len(paired))
+
+
+def branch_one(
+    lived: Lived, row: int, courses: Sequence[episodes.Course], horizon_ticks: int, futures: Sequence[int]
+) -> Branches:
+    """Return what each course of one world does in shared exogenous futures, by the vectorised simulator.
+
+    Args:
+        lived: Worlds at their decision.
+        row: Which of them.
+        courses: What is requested; the first waits.
+        horizon_ticks: How far to look.
+        futures: Numbers of the futures, from 1.
+    """
+    return episodes.branch_courses(_one_world(lived, row), [list(courses)], horizon_ticks, futures)
 
 
 def requests_of(blueprint: Blueprint, course: Course, decision_s: int) -> tuple[Request, ...]:
@@ -164,13 +220,4 @@ def _one_world(lived: Lived, row: int) -> Lived:
         done=(lived.done[row],),
         **{name: take_rows(getattr(lived, name), rows) for name in ("parameters", "state", "past", "past_plan")},
         **{name: getattr(lived, name)[rows] for name in ("value", "seen", "exact", "bad_share")},
-    )
-
-
-def _joined(first: Branches, then: Branches) -> Branches:
-    return Branches(
-        **{
-            name: torch.cat([getattr(first, name), getattr(then, name)], 2)
-            for name in ("bad_share", "cost", "failed", "recovery_min")
-        }
     )

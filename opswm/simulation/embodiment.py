@@ -15,6 +15,9 @@ from opswm_schemas.descriptor import Channel, Entity, Objective, Relation, Syste
 _ADAPTER: Final[TypeAdapter[Parameters]] = TypeAdapter(Parameters)
 _LOWEST: Final = {"count": 1, "to_replicas": 0, "size_connections": 1, "fraction_ratio": 0.0, "limit_rps": 0.0}
 
+LATENCY_QUANTILES: Final = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
+"""Signals that a histogram can be read for, and where."""
+
 
 def descriptor_of(blueprint: Blueprint, system_id: str | None = None, tenant_id: str = "default") -> SystemDescriptor:
     """Return the descriptor of a simulated system. Faults and hidden state are no part of it.
@@ -57,6 +60,8 @@ def descriptor_of(blueprint: Blueprint, system_id: str | None = None, tenant_id:
                 meaning=sensor.signal,
                 unit=sensor.unit,
                 instrument=sensor.instrument,
+                quantile=LATENCY_QUANTILES[sensor.signal] if sensor.instrument == "histogram" else None,
+                name=sensor.name,
             )
             for sensor in blueprint.sensors
         ],

@@ -1,51 +1,46 @@
 """A decision point as a recording: what a real system would have left, with the truth kept apart.
 
-Channels keep the units and instruments of their sources, counters start again when replicas do, failed scrapes stay
-gaps, alerts come from threshold rules, actions carry their transitions. Nothing under ``truth/`` is read by anything
-that does not ask for it by name.
+Metrics keep the units and instruments of their sources, logs come from templates, spans from a sample of requests,
+alerts from threshold rules, and actions carry their transitions. Nothing under ``truth/`` is read by anything that does
+not ask for it by name.
 """
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from opswm.simulation.action_log import logged_actions
 from opswm.simulation.alerts import alert_events
-from opswm.simulation.embodiment import channel_id, descriptor_of
-from opswm.simulation.kernel.blueprint import Sensor
+from opswm.simulation.embodiment import descriptor_of
 from opswm.simulation.kernel.episodes import Lived
-from opswm.simulation.kernel.signals import SIGNALS
-from opswm_schemas.columns import METRICS
+from opswm.simulation.log_lines import logs_of
+from opswm.simulation.readings import metrics_of
+from opswm.simulation.scene import decision_at as decision_at
+from opswm.simulation.scene import scene_of
+from opswm.simulation.scene import start_of as start_of
+from opswm.simulation.state_changes import state_changes
+from opswm.simulation.traces import spans_of
 from opswm_schemas.recordings.manifest import Manifest
 from opswm_schemas.recordings.writer import RecordingWriter
-from opswm_schemas.units import conversion_factor
-from opswm_schemas.vocabulary import MEANING_INDEX, MEANINGS
 
-EPOCH: Final = datetime(2026, 3, 2, tzinfo=UTC)
-"""Simulated time starts here; each world seed starts an hour after the one before, within a year."""
-
-SCRAPE_EARLY: Final = 0.08
-REPORT_LATE: Final = 0.04
-"""A scrape is taken this share of a tick before the tick ends, and known that much later."""
+ORIGIN: Final = "simulation"
 
 
-def start_of(world_seed: int) -> datetime:
-    """Return the instant of a world's second 0."""
-    return EPOCH + timedelta(hours=world_seed % 8_760)
-
-
-def decision_at(lived: Lived, row: int) -> datetime:
-    """Return the instant of a world's decision."""
-    return start_of(lived.world_seeds[row]) + timedelta(seconds=lived.decision_s)
+def recording_id(system_id: str, world_seed: int) -> str:
+    """Return the id of the recording of one world."""
+    return f"{system_id}-seed-{world_seed}"
 
 
 def write_recording(
-    lived: Lived, row: int, path: Path, system_id: str | None = None, truth: dict[str, bytes] | None = None
+    lived: Lived,
+    row: int,
+    path: Path,
+    system_id: str | None = None,
+    truth: Mapping[str, bytes] | None = None,
+    origin: str = ORIGIN,
 ) -> Manifest:
     """Write one world up to its decision as a recording, whole or not at all.
 
@@ -55,82 +50,35 @@ def write_recording(
         path: Folder, or zip where it ends in ``.zip``; must not be there yet.
         system_id: Id of the system; the blueprint's name where left out.
         truth: Further files of truth by name, such as branched outcomes.
+        origin: What the manifest says about where it came from.
 
     Raises:
         FileExistsError: When something is already at ``path``.
         RecordingError: When the recording would not be valid.
     """
-    blueprint, seed = lived.blueprints[row], lived.world_seeds[row]
+    scene = scene_of(lived, row)
+    blueprint, seed = scene.blueprint, scene.seed
     descriptor = descriptor_of(blueprint, system_id)
-    start, at = start_of(seed), decision_at(lived, row)
-    first_s = lived.decision_s - lived.value.shape[1] * blueprint.step_s
+    at = decision_at(lived, row)
     writer = RecordingWriter(
         path,
         descriptor,
-        f"{descriptor.system_id}-seed-{seed}",
-        since=start + timedelta(seconds=first_s - blueprint.step_s),
+        recording_id(descriptor.system_id, seed),
+        since=scene.at(scene.first_s - blueprint.step_s),
         until=at,
         created_at=at,
-        origin="simulation",
+        origin=origin,
     )
-    writer.add_metrics(metrics_of(lived, row))
-    writer.add_actions(logged_actions(blueprint, lived.done[row], descriptor, start, seed, float(lived.decision_s)))
-    writer.add_events(alert_events(lived, row, start))
+    writer.add_metrics(metrics_of(scene))
+    writer.add_logs(logs_of(scene))
+    writer.add_spans(spans_of(scene))
+    writer.add_actions(logged_actions(blueprint, scene.done, descriptor, scene.start, seed, scene.decision_s))
+    writer.add_events(alert_events(scene))
+    writer.add_events(state_changes(scene))
     writer.add_truth("incident.json", _incident(lived, row))
     for name, content in (truth or {}).items():
         writer.add_truth(name, content)
     return writer.write()
-
-
-def metrics_of(lived: Lived, row: int) -> pa.Table:
-    """Return what was stored of one world's channels, in their own units, as rows of ``METRICS``."""
-    blueprint = lived.blueprints[row]
-    start = np.datetime64(start_of(lived.world_seeds[row]).replace(tzinfo=None), "us")
-    value, seen = lived.value[row].numpy().astype(np.float64), lived.seen[row].numpy()
-    restarts = lived.exact[row, :, :, SIGNALS.index("restart_rate")].numpy() > 0
-    ticks, step_s = value.shape[0], blueprint.step_s
-    ends_s = lived.decision_s - step_s * np.arange(ticks - 1, -1, -1)
-    position = {part.name: index for index, part in enumerate(blueprint.parts)}
-    tables: list[pa.Table] = []
-    for sensor in blueprint.sensors:
-        entity, column = position[sensor.part], SIGNALS.index(sensor.signal)
-        there, stamps = seen[:, entity, column], ends_s
-        true = np.where(there, value[:, entity, column], lived.exact[row, :, entity, column].numpy())
-        readings = _written(sensor, true, restarts[:, entity], step_s)
-        if sensor.instrument == "counter":  # a counter says nothing without the reading before
-            there, readings = np.insert(there, 0, True), np.insert(readings, 0, 0.0)
-            stamps = np.insert(ends_s, 0, ends_s[0] - step_s)
-        taken = stamps[there] - SCRAPE_EARLY * step_s
-        event_at = start + (taken * 1e6).round().astype("timedelta64[us]")
-        known_at = event_at + np.timedelta64(round(REPORT_LATE * step_s * 1e6), "us")
-        identifier = channel_id(sensor.part, sensor.signal)
-        tables.append(
-            pa.table(
-                {
-                    "channel_id": pa.array([identifier] * int(there.sum()), pa.string()),
-                    "event_at": pa.array(event_at, pa.timestamp("us")).cast(METRICS.field("event_at").type),
-                    "known_at": pa.array(known_at, pa.timestamp("us")).cast(METRICS.field("known_at").type),
-                    "value": pa.array(readings[there], pa.float64()),
-                }
-            )
-        )
-    table = pa.concat_tables(tables)
-    for field in METRICS:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
-    return table.select(METRICS.names).cast(METRICS)
-
-
-def _written(
-    sensor: Sensor, value: NDArray[np.float64], restarted: NDArray[np.bool_], step_s: int
-) -> NDArray[np.float64]:
-    """Return canonical readings as their source writes them: its unit, or a counter that restarts with replicas."""
-    if sensor.instrument == "gauge":
-        return value * conversion_factor(MEANINGS[MEANING_INDEX[sensor.signal]].unit, sensor.unit)
-    grown = np.cumsum(value * step_s)
-    before = np.concatenate([[0.0], grown[:-1]])
-    last_reset = np.maximum.accumulate(np.where(restarted, before, 0.0))
-    return np.asarray(grown - last_reset)
 
 
 def _incident(lived: Lived, row: int) -> bytes:

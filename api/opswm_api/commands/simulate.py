@@ -1,48 +1,69 @@
 """``opswm simulate``: incidents of simulated systems as recordings, with the truth kept apart."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from opswm.errors import BadInputError
-from opswm_api.console import AsJson, print_json, progress, stdout
+from opswm_api.console import AsJson, print_json, progress, stderr, stdout
 
-AT_ONCE = 8
-"""Worlds that are simulated together: more are faster each, and take more memory."""
+INTERRUPTED = 130
 
 
 def simulate(
-    out: Annotated[Path, typer.Option("--out", help="Folder that the recordings go to.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder that the recordings go to; resumed where it has some.")],
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the first incident; the others follow.")] = 0,
     episodes: Annotated[int, typer.Option(min=1, max=100_000, help="How many incidents.")] = 1,
-    system: Annotated[str, typer.Option(help="web_shop, or random for another system each time.")] = "web_shop",
+    entities: Annotated[
+        int | None, typer.Option(min=3, max=1_000, help="Entities of each system, which is then a random one.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(help="web_shop (the default without --entities), or random: another one each time.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="kernel, or events: the independent one, request by request.")] = "kernel",
+    truth: Annotated[
+        bool, typer.Option("--truth/--no-truth", help="Write what each candidate truly does to truth/branches.json.")
+    ] = True,
     as_zip: Annotated[bool, typer.Option("--zip", help="Write zip files instead of folders.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=256, help="Processes; one for each core where left out.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate incidents up to the moment of decision and write each as a recording, whole or not at all."""
-    from opswm.simulation.kernel.episodes import EpisodePlan, live
-    from opswm.simulation.recorder import write_recording
+    """Simulate incidents up to the moment of decision and write each as a recording, whole or not at all.
 
-    if system not in ("web_shop", "random"):
-        raise BadInputError(f"--system is {system!r}; allowed are web_shop and random")
-    plan = EpisodePlan(system="web_shop" if system == "web_shop" else "random")
-    ending = ".zip" if as_zip else ""
-    paths = {
-        number: out / f"{system.replace('_', '-')}-seed-{number}{ending}" for number in range(seed, seed + episodes)
-    }
-    taken = [str(path) for path in paths.values() if path.exists()]
-    if taken:
-        raise BadInputError(f"{taken[0]} is already there; remove it, or choose another --seed or --out")
-    with progress("simulating", "incidents") as advance:
-        for first in range(seed, seed + episodes, AT_ONCE):
-            seeds = range(first, min(first + AT_ONCE, seed + episodes))
-            lived = live(plan, seeds)
-            for row, number in enumerate(seeds):
-                write_recording(lived, row, paths[number])
-            advance(seeds.stop - seed, episodes)
+    The same seed gives the same recording. A command that was interrupted goes on where it was.
+    """
+    chosen = system or ("web_shop" if entities is None else "random")
+    if chosen not in ("web_shop", "random"):
+        raise BadInputError(f"--system is {chosen!r}; allowed are web_shop and random")
+    if chosen == "web_shop" and entities is not None:
+        raise BadInputError(f"--entities is {entities}, and the web shop has its own number; use --system random")
+    if engine not in ("kernel", "events"):
+        raise BadInputError(f"--engine is {engine!r}; allowed are kernel and events")
+    from opswm.simulation.campaign import Campaign, write_recordings
+
+    campaign = Campaign(
+        engine="kernel" if engine == "kernel" else "events",
+        system="web_shop" if chosen == "web_shop" else "random",
+        entities=entities,
+        has_truth=truth,
+    )
+    seeds = range(seed, seed + episodes)
+    try:
+        with progress("simulating", "incidents") as advance:
+            paths = write_recordings(campaign, seeds, out, as_zip, workers or _cores(), advance)
+    except KeyboardInterrupt as problem:
+        stderr().print(f"opswm: interrupted; what is in {out} is whole, and the same command goes on", markup=False)
+        raise typer.Exit(INTERRUPTED) from problem
     if as_json:
-        print_json([str(path) for path in paths.values()])
+        print_json([str(path) for path in paths])
         return
-    for path in paths.values():
+    for path in paths:
         stdout().print(str(path), markup=False)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

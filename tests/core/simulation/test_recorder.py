@@ -1,7 +1,7 @@
 """A simulated decision point takes the same path as a real system's recording."""
 
 import json
-from datetime import timedelta
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 
 from opswm.simulation.embodiment import descriptor_of, typed_parameters
 from opswm.simulation.kernel.courses import FORMS, level_of, plain_parameters
-from opswm.simulation.kernel.episodes import EpisodePlan, Lived, live
+from opswm.simulation.kernel.episodes import Lived
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.web_shop import web_shop
 from opswm.simulation.recorder import decision_at, write_recording
@@ -25,9 +25,9 @@ TICKS = 30
 
 
 @pytest.fixture(scope="module")
-def lived() -> Lived:
+def lived(odd_worlds: Lived) -> Lived:
     """Two random systems, whose telemetry has odd units and counters."""
-    return live(EpisodePlan(system="random", context_ticks=TICKS), (5, 21))
+    return odd_worlds
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,10 @@ def test_truth_stays_apart(lived: Lived, recording: Path) -> None:
     """The fault's label is in a file of truth and nowhere else in the recording."""
     with Recording.open(recording) as opened:
         told = json.loads(opened.truth("truth/incident.json"))
+        logs, spans = opened.logs(), opened.spans()
     assert told["label"] == lived.incidents[0].label
-    for name in ("descriptor.json", "events.jsonl", "actions.jsonl"):
-        content = (recording / name).read_text()
+    told_of = [(recording / name).read_text() for name in ("descriptor.json", "events.jsonl", "actions.jsonl")]
+    for content in (*told_of, str(logs.to_pylist()), str(spans.to_pylist())):
         assert all(breakage.kind not in content for breakage in lived.incidents[0].breakages)
 
 
@@ -80,6 +81,9 @@ def test_nothing_in_a_recording_was_known_after_the_decision(lived: Lived, recor
         assert opened.metrics()["known_at"].to_pylist()
         assert max(opened.metrics()["known_at"].to_pylist()) <= at
         assert all(event.known_at <= at for event in opened.events())
+        for table in (opened.logs(), opened.spans()):
+            assert table.num_rows > 50
+            assert max(table["known_at"].to_pylist()) <= at
         facts = [fact for action in opened.actions() for fact in action.transitions]
     assert all(fact.known_at <= at for fact in facts)
 
@@ -126,20 +130,28 @@ def test_descriptors_say_what_exists_and_nothing_hidden(lived: Lived) -> None:
         assert descriptor.step_s == blueprint.step_s
 
 
-def test_alerts_fire_and_resolve_in_turn(tmp_path: Path) -> None:
-    """Alerts of one rule on one entity alternate, and a surge of errors fires one."""
-    shop = live(EpisodePlan(system="web_shop", context_ticks=TICKS, calm_share=0.0), (2, 3, 4))
-    fired = 0
+def test_events_tell_of_deployments_scaling_and_restarts(shops: Lived, tmp_path: Path) -> None:
+    """What the platform did to an entity is told where its signals show it, and nothing else is."""
+    lived = replace(shops, exact=shops.exact.clone())
+    shop = lived.blueprints[0]
+    for name in ("version_age", "replicas_desired", "restart_rate"):
+        lived.exact[0, :, :, SIGNALS.index(name)] = 0.0
+    at, step_s = shop.index("cart"), shop.step_s
+    lived.exact[0, :, at, SIGNALS.index("version_age")] = torch.tensor([100.0] * 10 + [1.0] * 30)
+    lived.exact[0, :, at, SIGNALS.index("replicas_desired")] = torch.tensor([2.0] * 20 + [5.0] * 20)
+    lived.exact[0, 30, at, SIGNALS.index("restart_rate")] = 2.0 / step_s
+    write_recording(lived, 0, tmp_path / "told")
+    with Recording.open(tmp_path / "told") as opened:
+        told = [event for event in opened.events() if event.type == "state_change"]
+    assert [event.name for event in told] == ["Deployed", "ScaledUp", "Restarted"]
+    assert {event.entity_id for event in told} == {"cart"}
+    assert told[1].attributes == {"from_replicas": "2", "to_replicas": "5"}
+    assert all(event.event_at < event.known_at for event in told)
+
+
+def test_the_files_of_a_recording_are_small(shops: Lived, tmp_path: Path) -> None:
+    """Logs and spans are sampled, so that they take no more room than a few times what metrics take."""
     for row in range(3):
-        write_recording(shop, row, tmp_path / str(row))
-        with Recording.open(tmp_path / str(row)) as opened:
-            events = opened.events()
-        last: dict[tuple[str | None, str], str] = {}
-        for event in sorted(events, key=lambda event: event.event_at):
-            key = (event.entity_id, event.name)
-            assert event.type == ("alert_fired" if last.get(key) != "alert_fired" else "alert_resolved")
-            last[key] = event.type
-            assert decision_at(shop, row) - timedelta(seconds=5 * TICKS) <= event.event_at <= decision_at(shop, row)
-            fired += event.type == "alert_fired"
-    assert fired > 0
-    assert torch.isfinite(shop.bad_share).all()
+        write_recording(shops, row, tmp_path / str(row))
+        sizes = {path.name: path.stat().st_size for path in (tmp_path / str(row)).iterdir()}
+        assert sizes["logs.parquet"] + sizes["spans.parquet"] < 1_000_000

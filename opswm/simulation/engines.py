@@ -1,0 +1,53 @@
+"""The two simulators behind one face: worlds up to their decision, and courses continued from there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final, Literal
+
+from opswm.errors import BadInputError
+from opswm.simulation.branch import Continue, branch_one
+from opswm.simulation.kernel.episodes import EpisodePlan, live
+
+EngineName = Literal["kernel", "events"]
+ENGINES: Final[tuple[EngineName, ...]] = ("kernel", "events")
+_EVENTS: Final = "opswm.simulation.events.episodes"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One simulator.
+
+    Attributes:
+        name: How it is asked for.
+        live: Returns worlds that have run up to their decision.
+        branch: Continues one of them under several courses in shared exogenous futures.
+        at_once: Worlds that are best simulated together.
+    """
+
+    name: EngineName
+    live: Callable[[EpisodePlan, Sequence[int]], Any]
+    branch: Continue
+    at_once: int
+
+
+def engine_named(name: EngineName) -> Engine:
+    """Return a simulator; the second one is imported when it is asked for.
+
+    Args:
+        name: ``kernel``, the vectorised one, or ``events``, the one that follows every request.
+
+    Raises:
+        BadInputError: When this installation lacks it.
+    """
+    if name == "kernel":
+        return Engine("kernel", live, branch_one, 8)
+    try:
+        module = import_module(_EVENTS)
+    except ModuleNotFoundError as problem:
+        if problem.name is not None and not problem.name.startswith("opswm"):
+            raise
+        raise BadInputError(
+            "--engine is 'events', which this installation of opswm does not have; use --engine kernel"
+        ) from problem
+    return Engine("events", module.live, module.branch_one, 1)
