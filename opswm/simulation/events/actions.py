@@ -20,7 +20,9 @@ KILLED_SHARE: Final = 0.5
 COMES_BACK: Final = 0.33
 """Of a lock that a new version keeps taking, what is left after its queries were killed once."""
 PROMOTION_SHARE: Final = 0.5
-LEFT_BEHIND: Final = frozenset({"lock_contention", "pool_leak", "gray_replica", "replica_down"})
+LEFT_BEHIND: Final = frozenset(
+    {"lock_contention", "pool_leak", "gray_replica", "replica_down", "zone_down", "slow_disk"}
+)
 TRIP_RATIO: Final = 0.3
 USUAL_OPEN_S: Final = 30.0
 MOST_RETRIES: Final = 3

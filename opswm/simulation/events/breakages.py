@@ -87,7 +87,7 @@ KINDS: Final[dict[str, Kind]] = {
 
 VERSION_KINDS: Final = frozenset(
     {"slow_version", "erroring_version", "memory_leak", "lock_contention", "slow_queries", "pool_leak",
-     "poisoned_cache"}
+     "poisoned_cache", "bad_config"}
 )  # fmt: skip
 """Kinds that a new version can bring, and a rollback takes away."""
 

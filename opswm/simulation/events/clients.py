@@ -132,10 +132,10 @@ class Clients:
 
 def _shape(inlet: Inlet, second: int) -> float:
     """Return the multiplier of a given workload shape, on straight lines between its points."""
-    points: tuple[float, ...] = getattr(inlet, "profile", ())
+    points = inlet.profile
     if not points:
         return 1.0
-    position = second / float(getattr(inlet, "profile_step_s", 10.0)) % len(points)
+    position = second / float(inlet.profile_step_s) % len(points)
     before = int(position)
     value, then = points[before], points[(before + 1) % len(points)]
     return value + (then - value) * (position - before)
