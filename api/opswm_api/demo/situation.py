@@ -9,11 +9,21 @@ from opswm.evaluation.demo.incident import DemoIncident
 from opswm.planning.wording import describe_action
 from opswm.simulation.kernel.blueprint import Breakage
 from opswm.simulation.recorder import start_of
+from opswm.timeline.timeline import Timeline
+from opswm.windows.layout import layout_of
 from opswm_schemas.actions.record import Action
 from opswm_schemas.questions import CandidateAction
+from opswm_schemas.vocabulary import MEANING_INDEX
 
 RECENT_TICKS: Final = 3
-CALM_SHARE: Final = 0.02
+_USERS_FEEL: Final[dict[str, str]] = {
+    "request_rate": "{:.0f} requests/s",
+    "error_ratio": "{:.0%} fail",
+    "latency_p50": "half take more than {:.2g} s",
+    "latency_p99": "1 % more than {:.2g} s",
+    "consumer_lag": "{:,.0f} items wait",
+}
+"""Canonical readings that tell how users fare, and how to say them."""
 ALERTS_SHOWN: Final = 6
 """The earliest alerts are told one by one, the rest is counted."""
 
@@ -48,17 +58,31 @@ def truth(incident: DemoIncident) -> str:
 
 
 def _users(incident: DemoIncident) -> list[str]:
-    shares = incident.lived.bad_share[0, -RECENT_TICKS:].mean(0).tolist()
-    lines = []
-    for objective, share in zip(incident.timeline.descriptor.objectives, shares, strict=False):
+    """Say what the recording's own channels say at each objective, beside what was promised."""
+    timeline, lines = incident.timeline, []
+    for objective in timeline.descriptor.objectives:
+        read = {name: _latest(timeline, objective.entity_id, name) for name in _USERS_FEEL}
+        said = [_USERS_FEEL[name].format(value) for name, value in read.items() if value is not None]
         if objective.kind == "deadline":
-            what = f"{100 * share:.0f} % of the work at {objective.entity_id} is late"
+            promised = "done by its deadline"
+        elif objective.latency_threshold_s:
+            promised = f"answered well within {objective.latency_threshold_s:g} s"
         else:
-            limit = f" or take more than {objective.latency_threshold_s:g} s" if objective.latency_threshold_s else ""
-            what = f"{100 * share:.0f} % of requests at {objective.entity_id} fail{limit}"
-        calm = " (well)" if share <= CALM_SHARE else ""
-        lines.append(f"{what}{calm}; objective {objective.objective_id}, weight {objective.weight:g}.")
+            promised = "answered well"
+        lines.append(
+            f"{objective.entity_id}: {', '.join(said) or 'no reading'}; promised: {promised} (objective "
+            f"{objective.objective_id}, weight {objective.weight:g})."
+        )
     return lines
+
+
+def _latest(timeline: Timeline, entity_id: str, meaning: str) -> float | None:
+    """Return the mean of a canonical reading over the last few ticks, None where there is none."""
+    layout = layout_of(timeline.descriptor)
+    columns = layout.channels_at(layout.entity[entity_id])
+    columns = columns[layout.channel_meaning[columns] == MEANING_INDEX[meaning]]
+    value, seen = timeline.value[-RECENT_TICKS:, columns], timeline.seen[-RECENT_TICKS:, columns]
+    return float(value[seen].mean()) if seen.any() else None
 
 
 def _alerts(incident: DemoIncident) -> str:
