@@ -16,6 +16,7 @@ from opswm.simulation.action_log import logged_actions
 from opswm.simulation.alerts import alert_events
 from opswm.simulation.embodiment import descriptor_of
 from opswm.simulation.kernel.episodes import Lived
+from opswm.simulation.lived import Witnessed
 from opswm.simulation.log_lines import logs_of
 from opswm.simulation.readings import metrics_of
 from opswm.simulation.scene import decision_at as decision_at
@@ -35,7 +36,7 @@ def recording_id(system_id: str, world_seed: int) -> str:
 
 
 def write_recording(
-    lived: Lived,
+    lived: Lived | Witnessed,
     row: int,
     path: Path,
     system_id: str | None = None,
@@ -81,7 +82,7 @@ def write_recording(
     return writer.write()
 
 
-def _incident(lived: Lived, row: int) -> bytes:
+def _incident(lived: Lived | Witnessed, row: int) -> bytes:
     blueprint, incident = lived.blueprints[row], lived.incidents[row]
     content = {
         "label": incident.label,

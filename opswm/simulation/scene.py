@@ -12,6 +12,7 @@ from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.episodes import Lived
 from opswm.simulation.kernel.past import Done
 from opswm.simulation.kernel.signals import SIGNALS
+from opswm.simulation.lived import Witnessed
 from opswm_schemas.columns import INSTANT
 
 EPOCH: Final = datetime(2026, 3, 2, tzinfo=UTC)
@@ -26,7 +27,7 @@ def start_of(world_seed: int) -> datetime:
     return EPOCH + timedelta(hours=world_seed % 8_760)
 
 
-def decision_at(lived: Lived, row: int) -> datetime:
+def decision_at(lived: Lived | Witnessed, row: int) -> datetime:
     """Return the instant of a world's decision."""
     return start_of(lived.world_seeds[row]) + timedelta(seconds=lived.decision_s)
 
@@ -82,7 +83,7 @@ class Scene:
         return np.random.default_rng([self.seed, *purpose])
 
 
-def scene_of(lived: Lived, row: int) -> Scene:
+def scene_of(lived: Lived | Witnessed, row: int) -> Scene:
     """Return one of the worlds.
 
     Args:

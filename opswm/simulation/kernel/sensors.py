@@ -20,6 +20,9 @@ COUNT_UNITS: Final[dict[str, str]] = {
     "pool_in_use": "{connection}", "pool_size": "{connection}", "consumer_lag": "{message}",
 }  # fmt: skip
 SECONDS: Final = frozenset({"latency_mean", "latency_p50", "latency_p95", "latency_p99", "lock_wait"})
+BUCKETED: Final = frozenset({"latency_p50", "latency_p95", "latency_p99"})
+BUCKETED_SHARE: Final = 0.2
+"""Quantiles that some sources count into the buckets of a histogram, and in how many systems they do."""
 ALWAYS: Final = frozenset({"request_rate", "error_ratio", "latency_p99", "replicas_ready", "pool_size", "consumer_lag"})
 
 
@@ -34,6 +37,7 @@ def choose_sensors(parts: Sequence[Part], rng: np.random.Generator, whole: bool)
     kept = {name: whole or name in ALWAYS or rng.random() < 0.85 for name in SIGNALS}
     counted = {name: not whole and name in COUNTED and rng.random() < 0.5 for name in SIGNALS}
     odd = {name: not whole and rng.random() < 0.4 for name in SIGNALS}
+    in_buckets = not whole and rng.spawn(1)[0].random() < BUCKETED_SHARE  # a stream apart: all else stays as it was
     found: list[Sensor] = []
     for part in parts:
         for name in SIGNALS:
@@ -43,6 +47,8 @@ def choose_sensors(parts: Sequence[Part], rng: np.random.Generator, whole: bool)
                 continue
             if counted[name]:
                 found.append(Sensor(part.name, name, COUNTED[name], "counter"))
+            elif in_buckets and name in BUCKETED:
+                found.append(Sensor(part.name, name, _unit(name, odd[name]), "histogram"))
             else:
                 found.append(Sensor(part.name, name, _unit(name, odd[name])))
     return tuple(found)

@@ -50,9 +50,11 @@ def test_what_is_read_back_is_what_was_stored(lived: Lived, recording: Path) -> 
         descriptor = opened.descriptor
         metrics, actions, events = opened.metrics(), opened.actions(), opened.events()
     timeline = build_timeline(descriptor, metrics, actions, events, decision_at(lived, 0), TICKS)
-    assert {sensor.instrument for sensor in blueprint.sensors} == {"gauge", "counter"}
+    assert {sensor.instrument for sensor in blueprint.sensors} >= {"gauge", "counter"}
     assert any(sensor.unit in ("ms", "%", "min") for sensor in blueprint.sensors)
     for position, sensor in enumerate(blueprint.sensors):
+        if sensor.instrument == "histogram":  # read back as far as buckets tell: see test_readings
+            continue
         at = (0, slice(None), blueprint.index(sensor.part), SIGNALS.index(sensor.signal))
         stored, seen = lived.value[at].numpy(), lived.seen[at].numpy()
         assert np.array_equal(timeline.seen[:, position], seen)
