@@ -141,7 +141,7 @@ def _logged(
     found = []
     for done in lived.done[row]:
         tick = (done.requested_s - lived.decision_s) / blueprint.step_s
-        if tick < -ticks or tick > 0:
+        if tick < -ticks or tick > 0 or not done.was_asked_of_system:
             continue
         target = blueprint.index(done.ability.target)
         met = max(0, ticks - math.ceil(-tick))
