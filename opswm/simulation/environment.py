@@ -5,7 +5,7 @@ what monitoring stored, with a mask, and what the system's descriptor says.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import gymnasium
 import numpy as np
@@ -102,7 +102,7 @@ class OperationsEnvironment(gymnasium.Env[Observation, np.int64]):
         self._structure = _structure(self.blueprint)
         shape = (self.config.window_ticks, len(self.blueprint.parts), len(SIGNALS))
         self.action_space = spaces.Discrete(len(self.choices))
-        self.observation_space = spaces.Dict(
+        shown = spaces.Dict(
             {
                 "channels": spaces.Box(-FEATURE_LIMIT, FEATURE_LIMIT, shape, np.float32),
                 "seen": spaces.MultiBinary(shape),
@@ -110,6 +110,7 @@ class OperationsEnvironment(gymnasium.Env[Observation, np.int64]):
                 "elapsed": spaces.Box(0.0, 1.0, (1,), np.float32),
             }
         )
+        self.observation_space = cast("spaces.Space[Observation]", shown)
         self._episode: _Episode | None = None
 
     def reset(

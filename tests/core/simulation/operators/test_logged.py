@@ -29,7 +29,7 @@ def test_the_recorded_chance_is_the_policys(known: Known) -> None:
 
 def test_a_seed_gives_the_same_point_in_any_batch() -> None:
     """In one batch or in several: the same choice, chance and cost."""
-    plan, seeds = EpisodePlan(system="web_shop", context_ticks=3), (4, 9, 6)
+    plan, seeds = EpisodePlan(system="web_shop", context_ticks=3, calm_share=1.0), (4, 9, 6)
     whole = next(log_decisions(plan, seeds, Policy(1.0), 8, 3))
     batches = list(log_decisions(plan, seeds, Policy(1.0), 8, 3, worlds_at_once=2))
     assert [len(batch.chosen) for batch in batches] == [2, 1]
