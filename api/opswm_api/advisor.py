@@ -16,6 +16,7 @@ from opswm.store.open import Store
 from opswm.store.redaction import redact_answer
 from opswm.timeline.build import read_timeline
 from opswm.timeline.timeline import Timeline
+from opswm_api.limits import Question, require_in_time
 from opswm_api.mind import Mind
 from opswm_schemas.answers import ForecastAnswer, RankingAnswer, WhatIfAnswer
 from opswm_schemas.ports import SystemKey
@@ -51,20 +52,20 @@ class Advisor:
             StoreError: When the store cannot be read or written.
         """
         with timed("answer.rank", system=request.system_id):
-            timeline = self.timeline(request.system_id, request.at)
+            timeline = self._past(request)
             answer = advise(timeline, request, self._mind.planner, self._sources(request.system_id), self._policy)
             return self._kept(answer)
 
     def forecast(self, request: ForecastRequest) -> ForecastAnswer:
         """Return what happens if nothing is done; raises as :meth:`rank` does."""
         with timed("answer.forecast", system=request.system_id):
-            timeline = self.timeline(request.system_id, request.at)
+            timeline = self._past(request)
             return forecast(timeline, request, self._mind.planner, self._sources(request.system_id))
 
     def what_if(self, request: WhatIfRequest) -> WhatIfAnswer:
         """Return the future under each course; raises as :meth:`rank` does."""
         with timed("answer.what_if", system=request.system_id):
-            timeline = self.timeline(request.system_id, request.at)
+            timeline = self._past(request)
             return what_if(timeline, request, self._mind.planner, self._sources(request.system_id))
 
     def check(self, system_id: str, course: Course) -> Candidate:
@@ -78,6 +79,12 @@ class Advisor:
         moment = at or self._clock.now()
         ticks = self._mind.planner.context_ticks
         return read_timeline(self._store.telemetry, self._store.ledger, key, moment, ticks)
+
+    def _past(self, question: Question) -> Timeline:
+        """Return the past a question is asked from."""
+        timeline = self.timeline(question.system_id, question.at)
+        require_in_time(question, timeline.descriptor, timeline.at)
+        return timeline
 
     def _sources(self, system_id: str) -> Sources:
         key = SystemKey(self._tenant_id, system_id)

@@ -18,7 +18,7 @@ from opswm_schemas.actions.lifecycle import LifecycleError
 from opswm_schemas.recordings.problem import RecordingError
 from opswm_schemas.units import UnitError
 
-_BAD_INPUT = (OpswmError, RecordingError, LifecycleError, UnitError, ValidationError, OSError)
+_BAD_INPUT = (OpswmError, RecordingError, LifecycleError, UnitError, ValidationError, OSError, OverflowError)
 
 
 def build_cli() -> typer.Typer:

@@ -28,7 +28,7 @@ def install_error_handlers(app: FastAPI) -> None:
     """
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
-    for kind in (OpswmError, LifecycleError, RecordingError):
+    for kind in (OpswmError, LifecycleError, RecordingError, OverflowError):
         app.add_exception_handler(kind, _domain)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -37,9 +37,13 @@ def translate(error: Exception) -> ProblemError:
     """Return the problem that stands for an error the core or the contracts raised on purpose.
 
     Args:
-        error: One of ``OpswmError``, ``LifecycleError``, ``RecordingError``.
+        error: One of ``OpswmError``, ``LifecycleError``, ``RecordingError``, ``OverflowError``.
     """
     match error:
+        case OverflowError():
+            _LOG.error("a number left its range", exc_info=error)
+            detail = "a number leaves the range that can be computed with; look for an extreme value and correct it"
+            return ProblemError(422, detail, kind="out-of-range")
         case NotFoundError():
             return ProblemError(404, str(error), kind="not-found")
         case LifecycleError():

@@ -33,6 +33,13 @@ SCHEMA_VERSION: Final = f"{SCHEMA_MAJOR}.{SCHEMA_MINOR}"
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
+MAX_DURATION_S: Final = 3_155_760_000.0
+"""A hundred years (of 365.25 days), in seconds: the longest duration there is, so that every instant plus a duration
+is an instant."""
+
+MAX_STEP_S: Final = 86_400.0
+"""The longest tick or sampling step: a day."""
+
 MAX_DEPTH: Final = 16
 """How deep free-form JSON may be nested."""
 
@@ -135,6 +142,18 @@ Truth = Annotated[bool, BeforeValidator(_not_a_number)]
 Ratio = Annotated[float, Field(ge=0.0, le=1.0), NotText]
 NonNegative = Annotated[float, Field(ge=0.0), NotText]
 Positive = Annotated[float, Field(gt=0.0), NotText]
+
+Seconds = Annotated[float, Field(ge=0.0, le=MAX_DURATION_S), NotText]
+"""A duration of at most a hundred years."""
+
+PositiveSeconds = Annotated[float, Field(gt=0.0, le=MAX_DURATION_S), NotText]
+"""A duration that is not nothing, of at most a hundred years."""
+
+StepSeconds = Annotated[float, Field(gt=0.0, le=MAX_STEP_S), NotText]
+"""Length of a tick, at most a day."""
+
+CostMinutes = Annotated[float, Field(ge=0.0, le=MAX_DURATION_S / 60.0), NotText]
+"""Bad minutes that an action costs, at most those of a hundred years."""
 
 PlainJson = AfterValidator(require_json)
 """Holds free-form values to plain JSON; stands last, after the limits of their size."""

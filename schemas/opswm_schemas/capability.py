@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from opswm_schemas.actions.parameters import Custom, Parameters
-from opswm_schemas.base import Closed, Identifier, JsonObject, NonNegative, NotText, Number, ShortText
+from opswm_schemas.base import Closed, CostMinutes, Identifier, JsonObject, NotText, Number, Seconds, ShortText
 from opswm_schemas.bounds import Bound, bound_problems, schema_problems, value_problems
 from opswm_schemas.kinds import ActionType, MeaningName, Resource, Reversibility
 
@@ -71,9 +71,9 @@ class Capability(Closed):
     affects: list[Affect] = Field(default_factory=list, max_length=64)
     preconditions: list[Condition] = Field(default_factory=list, max_length=16)
     forbid_if: list[Condition] = Field(default_factory=list, max_length=16)
-    cooldown_s: NonNegative = 0.0
-    cost_bad_minutes: NonNegative = 0.0
-    typical_delay_s: NonNegative | None = None
+    cooldown_s: Seconds = 0.0
+    cost_bad_minutes: CostMinutes = 0.0
+    typical_delay_s: Seconds | None = None
     reversibility: Reversibility = "reversible"
     reconciled_by: list[ShortText] = Field(default_factory=list, max_length=8)
     approvals_needed: Annotated[int, Field(ge=0, le=10), NotText] = 0

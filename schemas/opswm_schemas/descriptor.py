@@ -14,9 +14,10 @@ from opswm_schemas.base import (
     NonNegative,
     NotText,
     Number,
-    Positive,
+    PositiveSeconds,
     Ratio,
     ShortText,
+    StepSeconds,
     Truth,
     UtcDatetime,
     Versioned,
@@ -96,7 +97,7 @@ class Channel(Closed):
     unit: Annotated[str, Field(max_length=64)]
     instrument: Instrument = "gauge"
     quantile: Annotated[float, Field(gt=0.0, lt=1.0), NotText] | None = None
-    step_s: Positive | None = None
+    step_s: StepSeconds | None = None
     mapping: Literal["confirmed", "guessed"] = "confirmed"
     mapping_confidence: Ratio = 1.0
     name: ShortText = ""
@@ -129,9 +130,9 @@ class Objective(Closed):
     entity_id: Identifier
     kind: Literal["request", "gauge", "deadline"] = "request"
     target_ratio: Annotated[float, Field(gt=0.0, lt=1.0), NotText] = 0.99
-    window_s: Positive = 2_592_000.0
+    window_s: PositiveSeconds = 2_592_000.0
     weight: Ratio = 1.0
-    latency_threshold_s: Positive | None = None
+    latency_threshold_s: PositiveSeconds | None = None
     channel_id: Identifier | None = None
     threshold: Number | None = None
     bad_when: Literal["above", "below"] = "above"
@@ -148,7 +149,7 @@ class SystemDescriptor(Versioned):
 
     Attributes:
         revision: Counts up with every change; decisions store it.
-        step_s: Length of a tick, seconds.
+        step_s: Length of a tick, seconds; at most a day.
 
     Raises:
         pydantic.ValidationError: On duplicate ids, references to entities or channels that do not exist,
@@ -160,7 +161,7 @@ class SystemDescriptor(Versioned):
     revision: Annotated[int, Field(ge=1), NotText] = 1
     name: ShortText = ""
     description: ShortText = ""
-    step_s: Positive = 5.0
+    step_s: StepSeconds = 5.0
     entities: list[Entity] = Field(min_length=1, max_length=10_000)
     relations: list[Relation] = Field(default_factory=list, max_length=100_000)
     channels: list[Channel] = Field(default_factory=list, max_length=200_000)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opswm_schemas.base import Closed, Fact, Identifier, NonNegative, NotText, Number, ShortText, Truth
+from opswm_schemas.base import Closed, Fact, Identifier, NonNegative, NotText, Number, Seconds, ShortText, Truth
 
 Severity = Literal["trace", "debug", "info", "warn", "error", "fatal"]
 SpanKind = Literal["internal", "server", "client", "producer", "consumer"]
@@ -87,7 +87,7 @@ class Span(Fact):
     entity_id: Identifier
     name: ShortText
     kind: SpanKind = "internal"
-    duration_s: NonNegative
+    duration_s: Seconds
     failed: Truth = False
 
 

@@ -82,6 +82,35 @@ def test_a_forecast_can_be_of_some_entities_only(shop: TestClient) -> None:
     assert channels["latency_p99"]["unit"] == "s"
 
 
+@pytest.mark.parametrize("url", ["/v1/rankings", "/v1/forecasts", "/v1/whatif"])
+@pytest.mark.parametrize("at", ["2099-12-31T23:59:59Z", "2099-12-31T23:59:10Z"])
+def test_questions_at_the_end_of_time_are_refused(shop: TestClient, url: str, at: str) -> None:
+    """A moment whose horizon leaves the range of instants is refused, with the range; never a 5xx."""
+    courses = {"courses": COURSES} if url == "/v1/whatif" else {}
+    refused = shop.post(url, json={**QUESTION, "at": at, **courses})
+    assert refused.status_code == 422
+    assert "2100-01-01" in refused.json()["detail"]
+
+
+def test_durations_that_no_instant_can_bear_are_refused_before_they_are_stored(shop: TestClient) -> None:
+    """A fact with an endless duration is refused, so that later questions are answered as before."""
+    action = {
+        "action_id": "endless",
+        "system_id": "corner-shop",
+        "type": "fault_injection",
+        "target": {"entity_id": "checkout"},
+        "params": {"type": "fault_injection", "kind": "cpu", "duration_s": 1e300},
+        "actor": {"kind": "fault_injector", "id": "chaos"},
+        "source": {"system": "chaos"},
+        "transitions": [transition("started", -60, -50)],
+    }
+    refused = shop.post("/v1/systems/corner-shop/actions", json=action)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "#/params/duration_s")
+    action["params"] = {"type": "fault_injection", "kind": "cpu", "duration_s": 3_155_760_000.0}
+    assert shop.post("/v1/systems/corner-shop/actions", json=action).status_code == 201
+    assert shop.post("/v1/rankings", json=QUESTION).status_code == 201
+
+
 @pytest.mark.parametrize("url", ["/v1/rankings", "/v1/forecasts"])
 @pytest.mark.parametrize(
     ("change", "status", "detail"),

@@ -16,7 +16,9 @@ from opswm_schemas.base import (
     Number,
     PlainJson,
     Positive,
+    PositiveSeconds,
     Ratio,
+    Seconds,
     ShortText,
 )
 
@@ -32,7 +34,7 @@ class NoOp(Closed):
     """A deliberate wait; the course that every other is compared with."""
 
     type: Literal["no_op"] = "no_op"
-    window_s: Positive | None = None
+    window_s: PositiveSeconds | None = None
 
 
 class Deploy(Closed):
@@ -65,7 +67,7 @@ class Restart(Closed):
 
     type: Literal["restart"] = "restart"
     scope: Literal["all", "rolling", "one"] = "rolling"
-    grace_s: NonNegative | None = None
+    grace_s: Seconds | None = None
 
 
 class KillInstance(Closed):
@@ -136,7 +138,7 @@ class Drain(Closed):
 
     type: Literal["drain"] = "drain"
     target: Identifier | None = None
-    grace_s: NonNegative | None = None
+    grace_s: Seconds | None = None
 
 
 class Quarantine(Closed):
@@ -188,16 +190,16 @@ class CircuitBreak(Closed):
 
     type: Literal["circuit_break"] = "circuit_break"
     max_connections: Count | None = None
-    eject_s: NonNegative | None = None
+    eject_s: Seconds | None = None
 
 
 class TimeoutRetry(Closed):
     """Change timeout and retries of calls to the target."""
 
     type: Literal["timeout_retry"] = "timeout_retry"
-    timeout_s: Positive | None = None
+    timeout_s: PositiveSeconds | None = None
     max_retries: Annotated[int, Field(ge=0, le=100), NotText] | None = None
-    backoff_s: NonNegative | None = None
+    backoff_s: Seconds | None = None
 
 
 class PoolResize(Closed):
@@ -213,7 +215,7 @@ class CacheOp(Closed):
     type: Literal["cache_op"] = "cache_op"
     op: Literal["flush", "warm", "invalidate"]
     scope: ShortText | None = None
-    ttl_s: NonNegative | None = None
+    ttl_s: Seconds | None = None
 
 
 class QueueOp(Closed):
@@ -238,7 +240,7 @@ class FaultInjection(Closed):
     type: Literal["fault_injection"] = "fault_injection"
     kind: ShortText
     magnitude: Number | None = None
-    duration_s: NonNegative | None = None
+    duration_s: Seconds | None = None
 
 
 class Custom(Closed):

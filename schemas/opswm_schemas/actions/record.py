@@ -19,7 +19,7 @@ from opswm_schemas.base import (
     NonNegative,
     NotText,
     Number,
-    Positive,
+    PositiveSeconds,
     Ratio,
     ShortText,
     UtcDatetime,
@@ -61,7 +61,7 @@ class Realised(Closed):
     """What was measured after the action. A realised outcome is not an effect."""
 
     slo_cost_bad_minutes: NonNegative
-    window_s: Positive
+    window_s: PositiveSeconds
     known_at: UtcDatetime
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from opswm_schemas.base import Closed, Identifier, NonNegative, ShortText, UtcDatetime, Versioned
+from opswm_schemas.base import MAX_DURATION_S, Closed, Identifier, NotText, Seconds, ShortText, UtcDatetime, Versioned
 
 MANIFEST_FILE: Final = "manifest.json"
 DESCRIPTOR_FILE: Final = "descriptor.json"
@@ -57,8 +57,8 @@ class ClockOffset(Closed):
     """
 
     source: ShortText
-    offset_s: float
-    uncertainty_s: NonNegative | None = None
+    offset_s: Annotated[float, Field(ge=-MAX_DURATION_S, le=MAX_DURATION_S), NotText]
+    uncertainty_s: Seconds | None = None
     method: ShortText = ""
 
 

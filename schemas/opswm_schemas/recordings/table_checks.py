@@ -8,7 +8,7 @@ from typing import Final, get_args
 import polars as pl
 import pyarrow as pa
 
-from opswm_schemas.base import EARLIEST, LATEST
+from opswm_schemas.base import EARLIEST, LATEST, MAX_DURATION_S
 from opswm_schemas.columns import TABLES
 from opswm_schemas.descriptor import SystemDescriptor
 from opswm_schemas.recordings.histogram_checks import histogram_checks
@@ -216,7 +216,7 @@ def _span_checks() -> Iterable[RowCheck]:
     )
     yield RowCheck(
         "duration_s",
-        ~pl.col("duration_s").is_finite() | (pl.col("duration_s") < 0),
+        ~pl.col("duration_s").is_between(0.0, MAX_DURATION_S),
         "duration {duration_s} s is no duration",
         "leave out spans that never ended",
     )
