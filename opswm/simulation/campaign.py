@@ -147,7 +147,8 @@ def write_recordings(
 
 def _carried_out(campaign: Campaign, missing: list[int], paths: dict[int, Path], workers: int) -> Iterator[None]:
     """Write what is missing, and yield now and then."""
-    at_once = max(1, min(engine_named(campaign.engine).at_once, -(-len(missing) // (2 * workers))))
+    parts = 1 if workers == 1 else 2 * workers
+    at_once = max(1, min(engine_named(campaign.engine).at_once, -(-len(missing) // parts)))
     batches = [missing[first : first + at_once] for first in range(0, len(missing), at_once)]
     if workers == 1 or len(batches) <= 1:
         for batch in batches:

@@ -184,8 +184,8 @@ SYMPTOMS: Final[Mapping[str, tuple[str, Severity, str]]] = {
     "poisoned_cache": ("decoding-failed", "error", "cannot decode the value of {key}: {cache_error}"),
     "poison_message": ("message-returned", "error", "cannot process message {key}, delivery {attempt}: returned"),
     "slow_disk": ("slow-sync", "warn", "sync took {pause_ms} ms, {pages} buffers are waiting"),
-    "certificate_error": ("handshake-failed", "error", "TLS handshake failed: certificate is not valid now"),
-    "config_error": ("option-invalid", "error", "option {key} is not valid, the default is used"),
+    "certificate_expired": ("handshake-failed", "error", "TLS handshake failed: certificate is not valid now"),
+    "bad_config": ("option-invalid", "error", "option {key} is not valid, the default is used"),
 }
 """What a program says of a cause while it lasts, by the kind of fault; most kinds say nothing of themselves."""
 

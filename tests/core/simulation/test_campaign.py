@@ -6,13 +6,18 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opswm.errors import BadInputError, StoreError
+from opswm.simulation import campaign
+from opswm.simulation.branch import branch_one
 from opswm.simulation.campaign import SETTINGS_FILE, Campaign, write_recordings
+from opswm.simulation.engines import Engine
+from opswm.simulation.kernel.episodes import EpisodePlan, Lived, live
 from opswm_schemas.questions import Course
 from opswm_schemas.recordings import placement
 from opswm_schemas.recordings.reader import Recording
@@ -24,16 +29,29 @@ NAMES = ["web-shop-seed-7", "web-shop-seed-8"]
 
 
 def written(
-    campaign: Campaign, out: Path, seeds: range = range(7, 9), as_zip: bool = False, workers: int = 1
+    wanted: Campaign, out: Path, seeds: range = range(7, 9), as_zip: bool = False, workers: int = 1
 ) -> list[str]:
     """Write recordings and return the names of what is in the folder then."""
-    write_recordings(campaign, seeds, out, as_zip, workers, lambda done, total: None)
+    write_recordings(wanted, seeds, out, as_zip, workers, lambda done, total: None)
     return sorted(path.name for path in out.iterdir() if path.name != SETTINGS_FILE)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the bytes of every file below a folder."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@cache
+def lived_once(plan: EpisodePlan, seeds: tuple[int, ...]) -> Lived:
+    """Return worlds that are lived once, however often a test writes them."""
+    return live(plan, seeds)
+
+
+@pytest.fixture
+def remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worlds are taken from memory, one at a time, for tests of what is done with them."""
+    engine = Engine("kernel", lambda plan, seeds: lived_once(plan, tuple(seeds)), branch_one, 1)
+    monkeypatch.setattr(campaign, "engine_named", lambda name: engine)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +101,7 @@ def test_any_number_of_processes_gives_the_same(folder: Path, tmp_path: Path) ->
     assert contents(tmp_path) == contents(folder)
 
 
+@pytest.mark.usefixtures("remembered")
 def test_what_is_there_is_kept_and_what_is_missing_is_added(tmp_path: Path) -> None:
     """The same command again writes nothing; a longer one only what is new, and zips stand beside folders."""
     assert written(QUICK, tmp_path, range(7, 8)) == NAMES[:1]
@@ -108,6 +127,7 @@ def test_other_settings_and_other_files_are_refused(folder: Path, tmp_path: Path
         written(SMALL, tmp_path)
 
 
+@pytest.mark.usefixtures("remembered")
 def test_a_recording_that_is_not_whole_any_more_is_refused(tmp_path: Path) -> None:
     """A file that was cut or came from elsewhere is noticed, and the message says what to do."""
     written(QUICK, tmp_path, range(7, 8))
@@ -128,6 +148,7 @@ def test_a_recording_that_is_not_whole_any_more_is_refused(tmp_path: Path) -> No
         (OSError(errno.EIO, "Input/output error"), OSError, "Input/output"),
     ],
 )
+@pytest.mark.usefixtures("remembered")
 def test_an_interrupt_or_a_full_disk_leaves_whole_recordings_only(
     failure: BaseException, raised: type[BaseException], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,6 +171,7 @@ def test_an_interrupt_or_a_full_disk_leaves_whole_recordings_only(
     assert validate_recording(tmp_path / NAMES[1]) == []
 
 
+@pytest.mark.usefixtures("remembered")
 def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     """Half-written recordings of a process that could not clean up go; other hidden files stay."""
     half = tmp_path / f".{NAMES[0]}.{'0' * 32}.partial"
@@ -160,6 +182,7 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     assert written(QUICK, tmp_path, range(7, 8)) == [".notes.partial", NAMES[0]]
 
 
+@pytest.mark.usefixtures("remembered")
 def test_two_commands_do_not_write_to_one_folder(tmp_path: Path) -> None:
     """While one command holds a folder another is told to wait."""
 

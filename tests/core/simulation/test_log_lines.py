@@ -9,6 +9,7 @@ import pytest
 
 from opswm.simulation import log_lines
 from opswm.simulation.kernel.blueprint import Ability, Breakage, Level
+from opswm.simulation.kernel.faults import FAULT_KINDS
 from opswm.simulation.kernel.past import Done
 from opswm.simulation.log_fields import FIELDS
 from opswm.simulation.log_lines import logs_of
@@ -116,6 +117,11 @@ def test_every_variable_part_can_be_filled_in() -> None:
     texts += [text for _, _, text in (*HAPPENINGS.values(), *SYMPTOMS.values())]
     named = {name for text in texts for _, name, _, _ in Formatter().parse(text) if name}
     assert named == set(FIELDS) | {"actor", "change"}
+
+
+def test_symptoms_belong_to_faults_that_exist() -> None:
+    """What a program notices of a cause is filed under the name of a kind of fault."""
+    assert set(SYMPTOMS) <= {kind.name for kind in FAULT_KINDS}
 
 
 def test_lines_are_the_same_each_time_and_bounded(shop: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
