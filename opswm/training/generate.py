@@ -3,7 +3,9 @@
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +15,16 @@ from opswm.errors import StoreError
 from opswm.model.card import vocabulary
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.simulation.kernel.healthy import System
+from opswm.training.batches import take
 from opswm.training.recipes import DataPlan
 from opswm.training.shards import Shards, open_shards, shard_identity, write_shard
 from opswm.training.simulated import simulate_batch
 
 SHARD_POINTS: Final = 64
-GENERATOR_VERSION: Final = 2
+GROUP_SHARDS: Final = 4
+"""Shards whose worlds are simulated side by side: in a batch of one shard, most of the time is not spent computing."""
+
+GENERATOR_VERSION: Final = 3
 """Counts up when the same plan and seeds mean other data."""
 
 Progress = Callable[[str, int, int, str], None]
@@ -67,7 +73,13 @@ def pieces(plan: DataPlan) -> dict[str, list[Piece]]:
 
 
 def generate(
-    plan: DataPlan, context_ticks: int, horizon_ticks: int, folder: Path, progress: Progress, processes: int = 1
+    plan: DataPlan,
+    context_ticks: int,
+    horizon_ticks: int,
+    folder: Path,
+    progress: Progress,
+    processes: int = 1,
+    entities: int | None = None,
 ) -> Generated:
     """Return the data of a plan, made where it is not there yet; the same data for any number of processes.
 
@@ -75,47 +87,91 @@ def generate(
         plan: What is wanted.
         context_ticks: History of each decision point.
         horizon_ticks: Ticks after it.
-        folder: Where the shards are; a killed run goes on from there.
-        progress: Called after every shard.
-        processes: Shards that are made at once, each by a process with one thread.
+        folder: Where the shards are; a killed run goes on from there, and damaged shards are made again.
+        progress: Called after every few shards.
+        processes: Groups of shards that are made at once, each by a process with one thread.
+        entities: Rough size of random systems; as drawn where left out.
 
     Raises:
-        StoreError: When the folder holds the data of another plan, or cannot be written.
+        StoreError: When the folder holds the data of another plan or version, cannot be written, or a process was
+            killed; what is whole stays, and the same call goes on from there.
     """
     wanted = pieces(plan)
     paths = {name: [folder / f"{piece.name}.safetensors" for piece in part] for name, part in wanted.items()}
-    missing: list[_Order] = []
+    orders: list[_Order] = []
     total = sum(len(piece.seeds) for part in wanted.values() for piece in part)
     done = 0
     for name, part in wanted.items():
-        for piece, path in zip(part, paths[name], strict=True):
-            identity = _identity(plan, piece, context_ticks, horizon_ticks)
-            found = shard_identity(path)
-            if found is None:
-                missing.append(_Order(plan, piece, path, identity, context_ticks, horizon_ticks))
-                continue
-            if found != identity:
-                raise StoreError(f"{path} was made by another plan; choose another folder or remove it")
-            done += len(piece.seeds)
-            progress("generate", done, total, piece.name)
+        shards = [
+            _Shard(piece, path, _identity(plan, piece, context_ticks, horizon_ticks, entities))
+            for piece, path in zip(part, paths[name], strict=True)
+        ]
+        for group in _groups(shards):
+            missing = tuple(shard for shard in group if not _is_there(shard))
+            done += sum(len(shard.piece.seeds) for shard in group if shard not in missing)
+            damaged = [shard.path.name for shard in missing if shard.path.exists()]
+            note = f"damaged, made again: {', '.join(damaged)}" if damaged else group[0].piece.name
+            if damaged or len(missing) < len(group):
+                progress("generate", done, total, note)
+            if missing:
+                orders.append(_Order(plan, group, missing, context_ticks, horizon_ticks, entities))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(processes, len(missing))), mp_context=context) as pool:
-        for name, made in _carried_out(missing, pool if processes > 1 else None):
+    with ProcessPoolExecutor(max(1, min(processes, len(orders))), mp_context=context) as pool:
+        for name, made in _carried_out(orders, pool if processes > 1 else None):
             done += made
             progress("generate", done, total, name)
     return Generated(**{name: open_shards(part) for name, part in paths.items()})
 
 
 @dataclass(frozen=True)
-class _Order:
-    """A shard to make, and where."""
+class _Shard:
+    """A shard, where it belongs and what it must say of itself."""
 
-    plan: DataPlan
     piece: Piece
     path: Path
     identity: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Shards to make: a whole group is simulated, so that its sizes are the same each time; those missing are written.
+
+    Attributes:
+        group: Shards of one system with consecutive seeds.
+        missing: Those of them that are not there.
+    """
+
+    plan: DataPlan
+    group: tuple[_Shard, ...]
+    missing: tuple[_Shard, ...]
     context_ticks: int
     horizon_ticks: int
+    entities: int | None
+
+
+def _groups(shards: Sequence[_Shard]) -> Iterator[tuple[_Shard, ...]]:
+    for _, alike in groupby(shards, lambda shard: shard.piece.system):
+        of_system = tuple(alike)
+        for start in range(0, len(of_system), GROUP_SHARDS):
+            yield of_system[start : start + GROUP_SHARDS]
+
+
+def _is_there(shard: _Shard) -> bool:
+    """Return whether a shard can be kept, which a missing or damaged one cannot.
+
+    Raises:
+        StoreError: When it is whole but something else.
+    """
+    found = shard_identity(shard.path)
+    if found is None:
+        return False
+    if found != shard.identity:
+        differing = sorted(name for name in {*found, *shard.identity} if found.get(name) != shard.identity.get(name))
+        raise StoreError(
+            f"{shard.path} was made by another plan or version ({', '.join(differing)} differ); "
+            "choose another folder or remove it"
+        )
+    return True
 
 
 def _carried_out(orders: Sequence[_Order], pool: Executor | None) -> Iterator[tuple[str, int]]:
@@ -123,15 +179,24 @@ def _carried_out(orders: Sequence[_Order], pool: Executor | None) -> Iterator[tu
     if pool is None:
         for order in orders:
             _make(order)
-            yield order.piece.name, len(order.piece.seeds)
+            yield _made(order)
         return
     waiting = {pool.submit(_make_alone, order): order for order in orders}
     try:
         for finished in as_completed(waiting):
             finished.result()
-            yield waiting[finished].piece.name, len(waiting[finished].piece.seeds)
+            yield _made(waiting[finished])
+    except BrokenProcessPool as error:
+        raise StoreError(
+            "a generating process was killed, perhaps for want of memory; run the same command again to go on, "
+            "with fewer processes if it happens again"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _made(order: _Order) -> tuple[str, int]:
+    return order.missing[-1].piece.name, sum(len(shard.piece.seeds) for shard in order.missing)
 
 
 def _make_alone(order: _Order) -> None:
@@ -140,16 +205,27 @@ def _make_alone(order: _Order) -> None:
 
 
 def _make(order: _Order) -> None:
-    plan, piece = order.plan, order.piece
-    episode = EpisodePlan(system=piece.system, context_ticks=order.context_ticks, step_s=plan.step_s)
+    plan, pieces_made = order.plan, [shard.piece for shard in order.group]
+    episode = EpisodePlan(
+        system=pieces_made[0].system,
+        context_ticks=order.context_ticks,
+        step_s=plan.step_s,
+        entities=order.entities,
+    )
+    seeds = [seed for piece in pieces_made for seed in piece.seeds]
     with torch.inference_mode():
-        batch = simulate_batch(
-            episode, piece.seeds, plan.courses, plan.futures, plan.channel_courses, order.horizon_ticks
-        )
-        write_shard(order.path, batch, order.identity)
+        batch = simulate_batch(episode, seeds, plan.courses, plan.futures, plan.channel_courses, order.horizon_ticks)
+        first = 0
+        for shard in order.group:
+            rows = torch.arange(first, first + len(shard.piece.seeds))
+            first += len(rows)
+            if shard in order.missing:
+                write_shard(shard.path, take(batch, rows), shard.identity)
 
 
-def _identity(plan: DataPlan, piece: Piece, context_ticks: int, horizon_ticks: int) -> dict[str, Any]:
+def _identity(
+    plan: DataPlan, piece: Piece, context_ticks: int, horizon_ticks: int, entities: int | None
+) -> dict[str, Any]:
     made_by = {name: asdict(plan)[name] for name in ("courses", "futures", "channel_courses", "step_s")}
     return {
         "version": GENERATOR_VERSION,
@@ -158,6 +234,7 @@ def _identity(plan: DataPlan, piece: Piece, context_ticks: int, horizon_ticks: i
         "points": len(piece.seeds),
         "context_ticks": context_ticks,
         "horizon_ticks": horizon_ticks,
+        "entities": entities,
         "vocabulary": {name: entry["sha256"] for name, entry in vocabulary().items()},
         **made_by,
     }

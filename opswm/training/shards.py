@@ -21,6 +21,7 @@ from opswm.windows.stacking import stack_batches
 POOL: Final = 4
 """Shards that are mixed with each other before they are cut into batches."""
 
+_DIGEST: Final = "sha256"
 _HALVED: Final = ("history.value", "channel")
 _RECORDS: Final = {"structure": Structure, "history": History, "past": ActionSlots, "courses": ActionSlots}
 
@@ -51,39 +52,39 @@ def write_shard(path: Path, batch: Batch, identity: Mapping[str, Any]) -> None:
     tensors |= {name: getattr(batch, name) for name in ("arm", "bad", "effect", "effect_error")}
     tensors |= {"channel": batch.channel[:, :recorded], "channel_seen": batch.channel_seen[:, :recorded]}
     ready = {name: (value.half() if name in _HALVED else value).contiguous().clone() for name, value in tensors.items()}
+    digest = hashlib.sha256(_payload(safetensors.torch.save(ready))).hexdigest()
+    about = json.dumps({**identity, _DIGEST: digest}, sort_keys=True)
     partial = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        data = safetensors.torch.save(ready, {"identity": json.dumps(identity, sort_keys=True)})
         with partial.open("wb") as file:
-            file.write(data)
+            file.write(safetensors.torch.save(ready, {"identity": about}))
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as error:
+        raise StoreError(f"cannot write {path}: {error}; free some space or choose another folder") from error
+    finally:
         if partial.exists():
             partial.unlink()
-        raise StoreError(f"cannot write {path}: {error}; free some space or choose another folder") from error
 
 
 def shard_identity(path: Path) -> dict[str, Any] | None:
-    """Return what made a shard, or None where the file is missing or is none."""
+    """Return what made a shard, or None where the file is missing, damaged or no shard; all of it is read."""
     try:
-        with safe_open(path, framework="pt") as file:
-            found = json.loads((file.metadata() or {}).get("identity", "null"))
+        return _whole(path)[0]
     except (SafetensorError, OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def read_shard(path: Path) -> Batch:
     """Read decision points.
 
     Raises:
-        StoreError: When the file cannot be read or is no shard.
+        StoreError: When the file cannot be read, is damaged or is no shard.
     """
     try:
-        tensors = safetensors.torch.load_file(path)
+        tensors = safetensors.torch.load(_whole(path)[1])
         records = {
             name: kind(**{field.name: tensors[f"{name}.{field.name}"] for field in fields(kind)})
             for name, kind in _RECORDS.items()
@@ -103,10 +104,31 @@ def read_shard(path: Path) -> Batch:
             channel_seen=torch.nn.functional.pad(seen, missing),
             **{name: tensors[name] for name in ("arm", "bad", "effect", "effect_error")},
         )
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, RuntimeError, ValueError) as error:
         raise StoreError(
             f"{path} cannot be read as training data ({error}); remove it to have it made again"
         ) from error
+
+
+def _whole(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return a shard's identity and all its bytes.
+
+    Raises:
+        ValueError: When it is no shard, or its bytes are not those that were written.
+    """
+    data = path.read_bytes()
+    with safe_open(path, framework="pt") as file:
+        found = json.loads((file.metadata() or {}).get("identity", "null"))
+    if not isinstance(found, dict) or _DIGEST not in found:
+        raise ValueError("it does not say what made it")
+    if found.pop(_DIGEST) != hashlib.sha256(_payload(data)).hexdigest():
+        raise ValueError("it is damaged: its bytes have another SHA-256 than was written")
+    return found, data
+
+
+def _payload(data: bytes) -> memoryview:
+    """Return what follows the header of a safetensors file, whose length stands in the first eight bytes."""
+    return memoryview(data)[8 + int.from_bytes(data[:8], "little") :]
 
 
 @dataclass(frozen=True)
@@ -150,13 +172,13 @@ def open_shards(paths: Sequence[Path]) -> Shards:
         paths: Written by :func:`write_shard`.
 
     Raises:
-        StoreError: When a file is missing or is no shard.
+        StoreError: When a file is missing, damaged or no shard.
     """
     digest, counts = hashlib.sha256(), []
     for path in paths:
         identity = shard_identity(path)
         if identity is None:
-            raise StoreError(f"{path} is no training data; remove it to have it made again")
+            raise StoreError(f"{path} is missing, damaged or no training data; remove it to have it made again")
         digest.update(json.dumps(identity, sort_keys=True).encode())
         counts.append(int(identity["points"]))
     return Shards(tuple(paths), tuple(counts), digest.hexdigest())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from opswm.simulation.kernel.courses import tape_of
@@ -46,7 +46,7 @@ def simulate_batch(
     weight = lived.parameters.objectives.weight
     paired = torch.einsum("wsrho,wo->wsr", share - share[:, :1], weight) / horizon
     there = measured(lived.blueprints, lived.value.shape[2])
-    channel, channel_seen = _futures(lived, courses, channel_courses, horizon)
+    channel, channel_seen = _futures(lived, there, courses, channel_courses, horizon)
     missing = num_courses - channel_courses
     return Batch(
         situation=encode_lived(lived, there),
@@ -61,11 +61,10 @@ def simulate_batch(
 
 
 def _futures(
-    lived: Lived, courses: Sequence[Sequence[Course]], count: int, horizon: int
+    lived: Lived, there: Bool[Tensor, "B N C"], courses: Sequence[Sequence[Course]], count: int, horizon: int
 ) -> tuple[Float[Tensor, "B S H N C"], Tensor]:
     """Return features of what monitoring stores in one exogenous future of the first few courses."""
     seeds = seeds_of(lived.world_seeds, 1)
-    there = measured(lived.blueprints, lived.value.shape[2])
     missing = torch.tensor([blueprint.missing_ratio for blueprint in lived.blueprints])
     step_s = lived.parameters.step_s
     first = settle_ticks(step_s) + lived.value.shape[1]

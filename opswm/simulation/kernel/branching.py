@@ -23,7 +23,8 @@ FLOOR_BAD_MINUTES: Final = 0.05
 FLOOR_SHARE: Final = 0.02
 GOOD_SHARE: Final = 0.05
 GOOD_TICKS: Final = 3
-ROWS_AT_ONCE: Final = 1536
+CELLS_AT_ONCE: Final = 65_536
+"""Entities simulated at once: enough that each operation is long, few enough to stay near the processor."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def branch(
     """
     count, num_courses, num_futures = len(worlds), len(courses), len(futures)
     per_world = num_courses * num_futures
-    at_once = max(1, ROWS_AT_ONCE // per_world)
+    at_once = max(1, CELLS_AT_ONCE // (per_world * parameters.entities.slots.shape[1]))
     found: list[Observables] = []
     for first in range(0, count, at_once):
         chunk = torch.arange(first, min(count, first + at_once), device=worlds.device)

@@ -19,7 +19,7 @@ from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.candidates import draw_candidates, unusualness
 from opswm.simulation.kernel.courses import tape_of
 from opswm.simulation.kernel.forcings import ActionTape, Schedule, schedule
-from opswm.simulation.kernel.healthy import System, seeds_of, settle_ticks, warm_systems
+from opswm.simulation.kernel.healthy import System, Warm, draws_ahead, seeds_of, settle_ticks, warm_systems
 from opswm.simulation.kernel.incidents import Incident, Request, draw_incident
 from opswm.simulation.kernel.observe import measured, observe
 from opswm.simulation.kernel.parameters import WorldParameters
@@ -109,23 +109,28 @@ def live(plan: EpisodePlan, world_seeds: Sequence[int]) -> Lived:
         raise ValueError(f"give at least one world seed, all of them 0 or more; got {list(world_seeds)[:5]}")
     warm = warm_systems(plan.system, world_seeds, plan.step_s, plan.entities)
     calm = [np.random.default_rng([seed, 3]).random() < plan.calm_share for seed in world_seeds]
-    run = _Batch(plan, tuple(world_seeds), warm.blueprints, warm.state)
+    run = _batch(plan, world_seeds, warm)
     incidents = [run.incident(row, 0) for row in range(len(world_seeds))]
     parameters, state, seen, tape = run.run(range(len(world_seeds)), incidents)
     alerting = _alerting(parameters, seen)
-    again = [row for row in range(len(world_seeds)) if not (calm[row] or alerting[row])]
-    if again:
-        tried = [(row, draw) for row in again for draw in range(1, INCIDENT_DRAWS)]
-        redrawn = [run.incident(row, draw) for row, draw in tried]
+    draw = 1
+    while draw < INCIDENT_DRAWS:
+        again = [row for row in range(len(world_seeds)) if not (calm[row] or alerting[row])]
+        if not again:
+            break
+        ahead = draws_ahead(INCIDENT_DRAWS - draw, len(again) * seen.signals.shape[2])
+        tried = [(row, number) for row in again for number in range(draw, draw + ahead)]
+        redrawn = [run.incident(row, number) for row, number in tried]
         new = run.run([row for row, _ in tried], redrawn)
         good = _alerting(new[0], new[2])
-        chosen = [_first(good[at : at + INCIDENT_DRAWS - 1]) + at for at in range(0, len(tried), INCIDENT_DRAWS - 1)]
+        chosen = [_first(good[at : at + ahead]) + at for at in range(0, len(tried), ahead)]
         rows, picked = torch.tensor(again), torch.tensor(chosen)
         parameters = put_rows(parameters, rows, take_rows(new[0], picked))
         state = put_rows(state, rows, take_rows(new[1], picked))
         seen, tape = put_rows(seen, rows, take_rows(new[2], picked)), put_rows(tape, rows, take_rows(new[3], picked))
         for row, at in zip(again, chosen, strict=True):
-            incidents[row] = redrawn[at]
+            incidents[row], alerting[row] = redrawn[at], good[at]
+        draw += ahead
     return _observed(run, incidents, parameters, state, seen, tape)
 
 
@@ -174,12 +179,14 @@ def branch_courses(
 
 @dataclass(frozen=True)
 class _Batch:
-    """Healthy systems that incidents are tried on."""
+    """Healthy systems that incidents are tried on, with room for the faults of any of them."""
 
     plan: EpisodePlan
     world_seeds: tuple[int, ...]
     blueprints: tuple[Blueprint, ...]
     state: WorldState
+    room: int
+    healthy: WorldParameters
 
     def incident(self, row: int, draw: int) -> Incident:
         plan = self.plan
@@ -196,15 +203,19 @@ class _Batch:
             for row, incident in zip(rows, incidents, strict=True)
         ]
         chosen = torch.tensor(list(rows))
-        room = room_for_faults(self.blueprints, MOST_FAULTS)
-        whole = assemble([replace(blueprint, breakages=()) for blueprint in self.blueprints], room)
-        parameters = replace(take_rows(whole, chosen), faults=assemble(broken, room).faults)
+        parameters = replace(take_rows(self.healthy, chosen), faults=assemble(broken, self.room).faults)
         state = take_rows(self.state, chosen)
         state = replace(state, fault_left=parameters.faults.there.clone())
         tape = tape_of(broken, [incident.past for incident in incidents], MOST_REQUESTS)
         seeds = seeds_of([self.world_seeds[row] for row in rows], 0)
         state, seen = simulate(parameters, state, tape, self.plan.context_ticks, seeds)
         return parameters, state, seen, tape
+
+
+def _batch(plan: EpisodePlan, world_seeds: Sequence[int], warm: Warm) -> _Batch:
+    room = room_for_faults(warm.blueprints, MOST_FAULTS)
+    healthy = assemble([replace(blueprint, breakages=()) for blueprint in warm.blueprints], room)
+    return _Batch(plan, tuple(world_seeds), warm.blueprints, warm.state, room, healthy)
 
 
 def _alerting(parameters: WorldParameters, seen: Observables) -> list[bool]:

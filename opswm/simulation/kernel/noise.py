@@ -99,10 +99,12 @@ def poisson(uniforms: Float[Tensor, "..."], mean: Float[Tensor, "..."]) -> Float
         return counts * ~small
     mass = torch.exp(-low_mean)
     cumulative, exact = mass, torch.zeros_like(mean)
-    for k in range(1, int(most + 7.0 * most**0.5 + 6.0)):
+    for k in range(1, int(most + 7.0 * most**0.5) + 7):
         exact = exact + (uniforms > cumulative)
         mass = mass * low_mean / k
         cumulative = cumulative + mass
+    # Rounding can keep the sum below the highest uniforms for good: the limit is each draw's own, not the batch's.
+    exact = torch.minimum(exact, torch.floor(low_mean + 7.0 * torch.sqrt(low_mean)) + 5.0)
     return torch.where(small, exact, counts)
 
 

@@ -1,8 +1,9 @@
 """Which worlds are generated, and that what is there is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -68,6 +69,61 @@ def test_what_is_there_is_kept_and_what_is_gone_comes_back(made_up: list[int], t
     assert lost.read_bytes() == before
     assert made_up == [TINY.seed]
     assert again.training.identity == made.training.identity
+
+
+def test_a_group_that_is_interrupted_is_finished(
+    made_up: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """After a failing write whole shards stay, nothing else; going on makes the same bytes as a run in one go."""
+    plan = replace(TINY, points=5, shop_share=0.0)
+    monkeypatch.setattr("opswm.training.generate.SHARD_POINTS", 2)
+    whole = generate(plan, 16, 8, tmp_path / "whole", lambda *_: None)
+    limit = len(whole.training.paths[0].read_bytes())
+
+    def full(path: Path, batch: Batch, identity: Mapping[str, Any]) -> None:
+        if batch.arm.shape[0] == 1:
+            raise StoreError("cannot write: no space left on device")
+        write_shard(path, batch, identity)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("opswm.training.generate.write_shard", full)
+        with pytest.raises(StoreError, match="no space left"):
+            generate(plan, 16, 8, tmp_path / "part", lambda *_: None)
+    left = sorted((tmp_path / "part").iterdir())
+    assert [path.name for path in left] == [path.name for path in whole.training.paths[:2]]
+    assert limit == left[0].stat().st_size
+    made_up.clear()
+    again = generate(plan, 16, 8, tmp_path / "part", lambda *_: None)
+    assert made_up[0] == plan.seed
+    for one, other in zip(whole.training.paths, again.training.paths, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize("spoil", ["cut", "flipped"])
+def test_a_damaged_shard_is_made_again(made_up: list[int], tmp_path: Path, spoil: str) -> None:
+    """A truncated or altered shard is noticed, named and made again, bit for bit."""
+    made = generate(TINY, 16, 8, tmp_path, lambda *_: None)
+    path = made.calibration.paths[0]
+    before = path.read_bytes()
+    data = bytearray(before)
+    data[-3] ^= 64
+    path.write_bytes(data if spoil == "flipped" else data[:-8])
+    notes: list[str] = []
+    generate(TINY, 16, 8, tmp_path, lambda stage, done, total, note: notes.append(note))
+    assert [note for note in notes if "damaged" in note] == [f"damaged, made again: {path.name}"]
+    assert path.read_bytes() == before
+
+
+def test_the_data_of_another_version_are_refused(
+    made_up: list[int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Shards of another generator are refused by name, and stay as they are."""
+    made = generate(TINY, 16, 8, tmp_path, lambda *_: None)
+    before = made.training.paths[0].read_bytes()
+    monkeypatch.setattr("opswm.training.generate.GENERATOR_VERSION", 0)
+    with pytest.raises(StoreError, match=rf"{made.training.paths[0].name} .*version \(version differ\)"):
+        generate(TINY, 16, 8, tmp_path, lambda *_: None)
+    assert made.training.paths[0].read_bytes() == before
 
 
 def test_the_data_of_another_plan_is_refused(made_up: list[int], tmp_path: Path) -> None:

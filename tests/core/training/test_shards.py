@@ -1,6 +1,7 @@
 """Training data at rest."""
 
 import os
+import resource
 from dataclasses import fields
 from pathlib import Path
 
@@ -78,19 +79,23 @@ def test_identity_tells_data_apart(tmp_path: Path) -> None:
     assert shard_identity(first.paths[1]) == {"points": 2, "number": 1}
 
 
-@pytest.mark.parametrize("spoil", ["cut", "foreign", "missing"])
+@pytest.mark.parametrize("spoil", ["cut", "flipped", "foreign", "missing"])
 def test_broken_shards_are_said(tmp_path: Path, spoil: str) -> None:
-    """A truncated, foreign or missing file raises StoreError and says to remove it."""
+    """A truncated, altered, foreign or missing file raises StoreError, names the file and says to remove it."""
     path = write(tmp_path, [3])[0]
     if spoil == "cut":
         os.truncate(path, 4_000)
+    elif spoil == "flipped":
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
     elif spoil == "foreign":
         path.write_bytes(b"PAR1")
     else:
         path.unlink()
-    with pytest.raises(StoreError, match="remove it"):
+    with pytest.raises(StoreError, match=rf"{path.name}.*remove it"):
         read_shard(path)
-    with pytest.raises(StoreError, match="remove it"):
+    with pytest.raises(StoreError, match=rf"{path.name}.*remove it"):
         open_shards([path])
     assert shard_identity(path) is None
 
@@ -101,3 +106,24 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot write"):
         write_shard(tmp_path / "file" / "s.safetensors", marked(2, 0), {"points": 2})
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_disk_that_fills_up_leaves_what_was_there(tmp_path: Path) -> None:
+    """A write that runs out of room is said; the shard that was there stays whole, and no half of a new one is left."""
+    path = write(tmp_path, [3])[0]
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, limits[1]))
+        with pytest.raises(StoreError, match=r"cannot write .* free some space"):
+            write_shard(path, marked(3, 7), {"points": 3})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_same_points_make_the_same_bytes(tmp_path: Path) -> None:
+    """A shard that is written again is the same file."""
+    first, again = (write(tmp_path / name, [4])[0] for name in ("one", "two"))
+    assert first.read_bytes() == again.read_bytes()

@@ -79,3 +79,12 @@ def test_small_poisson_counts_are_exact() -> None:
     uniforms = (torch.arange(100_000) + 0.5) / 100_000
     counts = noise.poisson(uniforms, torch.full_like(uniforms, 0.7))
     assert float((counts == 0).float().mean()) == pytest.approx(0.496585, abs=1e-4)
+
+
+def test_the_highest_uniforms_give_counts_of_their_own() -> None:
+    """A count at the very end of the distribution is the same beside a larger mean, and within reason."""
+    highest, means = torch.full((3,), 1.0 - 2.0**-24), torch.tensor([0.4, 3.0, 11.9])
+    together = noise.poisson(highest, means)
+    alone = torch.cat([noise.poisson(highest[:1], mean[None]) for mean in means])
+    assert torch.equal(together, alone)
+    assert (together <= means + 7.0 * means.sqrt() + 6.0).all()
