@@ -39,7 +39,7 @@ def finish(
     known = sizing.usual(worked, links, inlets)
     sized = sizing.place_on_hosts(sizing.size_room(worked, known, rng), known, rng)
     timed = sizing.size_links(links, known, rng)
-    sized = sizing.set_patience(sized, timed, inlets, rng)
+    sized = sizing.set_patience(sized, timed, inlets, known, rng)
     return Blueprint(
         name=name,
         parts=tuple(sized),

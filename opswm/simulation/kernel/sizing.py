@@ -12,6 +12,11 @@ import numpy as np
 
 from opswm.simulation.kernel.blueprint import UNLIMITED_ITEMS, Inlet, Link, Part
 
+LONGEST_WORK_S = 0.05
+"""CPU time of a request beyond which a service would rather be idle than be given more to do."""
+PATIENT_REQUESTS = 2.0
+LEAST_HOSTED_RPS = 15.0
+SMALL_SYSTEM = 40
 TIMEOUTS_S = (0.1, 0.15, 0.25, 0.4, 0.6, 1.0, 1.5, 2.5, 4.0, 6.0)
 
 
@@ -132,11 +137,12 @@ def size_links(links: Sequence[Link], known: Usual, rng: np.random.Generator) ->
 
 
 def set_patience(
-    parts: Sequence[Part], links: Sequence[Link], inlets: Sequence[Inlet], rng: np.random.Generator
+    parts: Sequence[Part], links: Sequence[Link], inlets: Sequence[Inlet], known: Usual, rng: np.random.Generator
 ) -> list[Part]:
     """Return the parts, most of which drop requests that have waited for much of their callers' timeout.
 
-    Where callers retry a lot it is rarer, as whoever thought of the one would have thought of the other.
+    Where callers retry a lot it is rarer, as whoever thought of the one would have thought of the other. Nobody drops
+    what has waited for less than the usual time between a few requests.
     """
     patient: list[Part] = []
     for part in parts:
@@ -145,7 +151,10 @@ def set_patience(
         tries = max([link.retries for link in links if link.target == part.name], default=0.0)
         cancels = rng.random() < (0.3 if tries >= 2.0 else 0.75)
         share = float(rng.uniform(0.15, 0.7))
-        patient.append(replace(part, patience_s=round(max(waits) * share, 3)) if waits and cancels else part)
+        if waits and cancels:
+            least_s = PATIENT_REQUESTS / max(known.rate_rps[part.name], 0.5)
+            part = replace(part, patience_s=round(max(max(waits) * share, least_s), 3))
+        patient.append(part)
     return patient
 
 
@@ -161,7 +170,7 @@ def _service_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
     replicas = max(2, math.ceil(rate * cpu_s / (cores * utilization)))
     if rate * cpu_s / (replicas * cores) < 0.2:
         cores = 0.5
-        cpu_s = 0.8 * utilization * replicas * cores / rate
+        cpu_s = min(0.8 * utilization * replicas * cores / rate, LONGEST_WORK_S)
     return replace(
         part,
         cpu_s=round(cpu_s, 5),
@@ -236,20 +245,29 @@ _ROOMS = {
 
 
 def place_on_hosts(parts: Sequence[Part], known: Usual, rng: np.random.Generator) -> list[Part]:
-    """Return the parts with residents spread over the hosts there are, each with room for what they usually need."""
+    """Return the parts with residents spread over the hosts there are, each with room for what they usually need.
+
+    What has a zone goes to a host in that zone where there is one, what has little to do to one that nobody knows (a
+    host hands out its cores in proportion to what was lately used). Large systems have roomier hosts, as among many
+    residents some are always busier than usual.
+    """
     hosts = [part.name for part in parts if part.kind == "host"]
     if not hosts:
         return list(parts)
     placed: list[Part] = []
     load = {name: 0.0 for name in hosts}
+    zone = {part.name: part.zone for part in parts}
     for part in parts:
-        if part.kind in ("load_balancer", "service", "worker", "cache"):
-            host = hosts[int(rng.integers(len(hosts)))]
+        busy = known.rate_rps[part.name] >= LEAST_HOSTED_RPS
+        if busy and part.kind in ("load_balancer", "service", "worker", "cache"):
+            near = [name for name in hosts if part.zone and zone[name] == part.zone] or hosts
+            host = near[int(rng.integers(len(near)))]
             load[host] += known.rate_rps[part.name] * part.cpu_s
             part = replace(part, host=host)
         placed.append(part)
+    full = (0.25, 0.5) if len(parts) <= SMALL_SYSTEM else (0.1, 0.25)
     return [
-        replace(part, host_cores=float(max(2, math.ceil(load[part.name] / rng.uniform(0.25, 0.5)))))
+        replace(part, host_cores=float(max(2, math.ceil(load[part.name] / rng.uniform(*full)))))
         if part.kind == "host"
         else part
         for part in placed

@@ -18,13 +18,29 @@ _WORDS: Final = (
 
 
 @dataclass
+class Words:
+    """Names that were not used yet; domains of one system share them."""
+
+    left: list[str] = field(default_factory=list)
+    rounds: int = 0
+
+    def take(self, rng: np.random.Generator) -> str:
+        """Return a name and never that name again."""
+        if not self.left:
+            self.rounds += 1
+            numbered = "" if self.rounds == 1 else f"-{self.rounds}"
+            self.left = [f"{word}{numbered}" for word in rng.permutation(list(_WORDS))]
+        return self.left.pop()
+
+
+@dataclass
 class Sketch:
     """A system being drawn: parts and links are added, then it is finished into a blueprint."""
 
     rng: np.random.Generator
     parts: list[Part] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
+    words: Words = field(default_factory=Words)
 
     def add(self, part: Part) -> str:
         """Add a part and return its name."""
@@ -33,11 +49,7 @@ class Sketch:
 
     def word(self) -> str:
         """Return a name that was not used yet."""
-        if not self.words:
-            self.words = [str(word) for word in self.rng.permutation(list(_WORDS))]
-            if any(part.name in self.words for part in self.parts):
-                self.words = [f"{word}-{len(self.parts)}" for word in self.words]
-        return self.words.pop()
+        return self.words.take(self.rng)
 
     def service(self) -> str:
         """Add a service with random speed and start time."""

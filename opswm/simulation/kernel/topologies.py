@@ -1,217 +1,201 @@
-"""Random systems of 3 to about 32 entities: chains, layers, fan-outs and services around one shared database."""
+"""Random systems of 3 to 1,000 entities: one call graph of a family, or many of them behind shared entries.
+
+Large systems are made of domains of twenty or so entities, each with services, data stores and a balancer of its own;
+some domains serve the others. So a request touches as many parts in a large system as in a small one.
+"""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from opswm.simulation.kernel.blueprint import Blueprint, Goal, Inlet, Link, Part
+from opswm.simulation.kernel import extras
+from opswm.simulation.kernel.blueprint import Blueprint, Goal, Inlet, Part
+from opswm.simulation.kernel.checks import check_stable
+from opswm.simulation.kernel.families import FAMILIES
 from opswm.simulation.kernel.finish import finish
+from opswm.simulation.kernel.profiles import draw_profile
 from opswm.simulation.kernel.sketch import Sketch
 
-FAMILIES: Final = ("chain", "layered", "fan_out", "shared_database")
+SMALLEST: Final = 3
+LARGEST: Final = 1_000
+LARGEST_DOMAIN: Final = 32
+USUAL_DOMAIN: Final = 24
+MOST_ENTRIES: Final = 6
+ZONES: Final = ("zone-a", "zone-b", "zone-c")
 
 
-def random_blueprint(rng: np.random.Generator, size: int | None = None, family: str = "", step_s: int = 5) -> Blueprint:
+@dataclass
+class _Drawn:
+    """What is known of a system while it grows: where demand arrives and how much, services, promises."""
+
+    rates: dict[str, float] = field(default_factory=dict)
+    services: list[str] = field(default_factory=list)
+    goals: list[Goal] = field(default_factory=list)
+
+
+def random_blueprint(
+    rng: np.random.Generator, size: int | None = None, family: str = "", step_s: int = 5, hazards: Sequence[str] = ()
+) -> Blueprint:
     """Return a random system in good health.
 
     Args:
         rng: For everything that is left to chance.
-        size: Rough number of entities, 3 to 32; about ten where left out.
-        family: One of ``FAMILIES``; random where left out.
+        size: Number of entities, 3 to 1,000; about a dozen where left out.
+        family: One of ``families.FAMILIES``; random where left out.
         step_s: Telemetry step.
+        hazards: Kinds of faults that may befall it; every kind where left out.
 
     Raises:
-        ValueError: When the family is not known.
+        ValueError: When the family is not known, or the size is out of range.
     """
-    chosen = family or str(rng.choice(FAMILIES))
-    if chosen not in _DRAWERS:
+    chosen = family or str(rng.choice(list(FAMILIES)))
+    if chosen not in FAMILIES:
         raise ValueError(f"topology family {chosen!r} is not known; use one of {', '.join(FAMILIES)}")
-    wanted = int(np.clip(rng.normal(12.0, 5.0), 3, 28)) if size is None else size
-    sketch = Sketch(rng)
-    balancer = sketch.add(Part("front-lb", "load_balancer", cpu_s=0.0006, start_s=float(rng.uniform(10.0, 40.0))))
-    services = _DRAWERS[chosen](sketch, balancer, max(1, wanted - 2))
-    goals = _extras(sketch, services, wanted)
-    inlets = _inlets(sketch, balancer, services, wanted)
-    shares = rng.dirichlet(np.full(len(inlets), 6.0)) * (1.0 - sum(goal.weight for goal in goals))
-    goals = [
-        *(
-            Goal(f"{inlet.entity}-requests", inlet.entity, inlet.entity, 1.0, weight=float(share))
-            for inlet, share in zip(inlets, shares, strict=True)
-        ),
-        *goals,
-    ]
+    wanted = int(np.clip(rng.normal(12.0, 5.0), SMALLEST, 28)) if size is None else size
+    if not SMALLEST <= wanted <= LARGEST:
+        raise ValueError(f"a system of {wanted} entities was asked for; random systems have {SMALLEST} to {LARGEST}")
+    sketch, drawn = Sketch(rng), _Drawn()
+    num_hosts = _num_hosts(rng, wanted)
+    zones = ZONES[: 2 + int(wanted > 100)] if wanted >= 10 and rng.random() < 0.6 else ()
+    room = wanted - num_hosts - len(zones)
+    if room <= LARGEST_DOMAIN:
+        _one_domain(sketch, drawn, chosen, room, zones)
+    else:
+        _many_domains(sketch, drawn, chosen, room, zones)
+    for number in range(num_hosts):
+        sketch.add(Part(f"host-{number + 1}", "host"))
+    if zones:
+        extras.settle_in_zones(sketch, zones)
+    inlets = [_inlet(rng, name, rate) for name, rate in drawn.rates.items()]
     name = f"{chosen.replace('_', '-')}-{len(sketch.parts)}"
-    return finish(name, sketch.parts, sketch.links, inlets, goals, rng, step_s)
+    blueprint = finish(name, sketch.parts, sketch.links, inlets, _promises(rng, inlets, drawn.goals), rng, step_s)
+    check_stable(blueprint)
+    return replace(blueprint, hazards=tuple(hazards))
 
 
-def _chain(sketch: Sketch, balancer: str, count: int) -> list[str]:
-    services = [sketch.service() for _ in range(max(1, min(count - 1, 7)))]
-    before = balancer
-    for name in services:
-        sketch.call(before, name)
-        before = name
-    sketch.call(before, sketch.database())
+def _one_domain(sketch: Sketch, drawn: _Drawn, family: str, room: int, zones: Sequence[str]) -> None:
+    balancer = _balancer(sketch, "front-lb")
+    services = _domain(sketch, drawn, family, balancer, balancer, room - 1, zones)
+    drawn.rates = {balancer: _rate(sketch.rng), **{name: _rate(sketch.rng) for name in drawn.rates}}
+    drawn.services += services
+
+
+def _many_domains(sketch: Sketch, drawn: _Drawn, family: str, room: int, zones: Sequence[str]) -> None:
+    """Draw domains behind a few entries; every third one serves the others rather than clients."""
+    rng = sketch.rng
+    num_domains = max(2, round(room / USUAL_DOMAIN))
+    num_entries = min(MOST_ENTRIES, max(1, num_domains // 4))
+    entries = [_balancer(sketch, "front-lb" if at == 0 else f"front-lb-{at + 1}") for at in range(num_entries)]
+    sizes = np.full(num_domains, (room - num_entries) // num_domains)
+    sizes[: room - num_entries - int(sizes.sum())] += 1
+    shares: dict[str, dict[str, float]] = {entry: {} for entry in entries}
+    platform: list[str] = []
+    product: list[str] = []
+    for at, size in enumerate(sizes):
+        if at % 3 == 2:
+            platform.append(_balancer(sketch, f"{sketch.word()}-platform"))
+            _domain(sketch, drawn, family, platform[-1], entries[at % num_entries], int(size) - 1, zones)
+            continue
+        entry = entries[len(product) % num_entries]
+        balancer = _balancer(sketch, f"{sketch.word()}-lb")
+        shares[entry][balancer] = _rate(rng)
+        product.append(balancer)
+        drawn.services += _domain(sketch, drawn, family, balancer, entry, int(size) - 1, zones)
+    for entry, domains in shares.items():
+        drawn.rates[entry] = sum(domains.values())
+        for balancer, rate in domains.items():
+            sketch.call(entry, balancer, calls=rate / sum(domains.values()))
+    for at, balancer in enumerate(platform):
+        callers = rng.choice(product[at::2] or product, size=min(2, len(product[at::2] or product)), replace=False)
+        for caller in callers:
+            sketch.call(str(caller), balancer, calls=float(rng.uniform(0.2, 0.7)))
+
+
+def _domain(
+    sketch: Sketch, drawn: _Drawn, family: str, balancer: str, entry: str, room: int, zones: Sequence[str]
+) -> list[str]:
+    """Draw exactly ``room`` parts behind a balancer and return the services among them."""
+    rng = sketch.rng
+    own = Sketch(rng, words=sketch.words)
+    own.add(next(part for part in sketch.parts if part.name == balancer))
+    extra = extras.draw_extras(rng, room + 1)
+    services = FAMILIES[family](own, balancer, room - extra.num_parts)
+    while len(own.parts) - 1 + extra.num_parts < room:
+        caller, name = str(rng.choice(services)), own.service()
+        own.call(caller, name, calls=float(rng.uniform(0.2, 0.8)), optional=bool(rng.random() < 0.5))
+        services.append(name)
+    for _ in range(extra.caches):
+        extras.put_cache(own)
+    for _ in range(extra.providers):
+        extras.put_provider(own, services)
+    for _ in range(extra.queues):
+        drawn.goals.append(extras.put_queue(own, services, entry))
+    for _ in range(extra.gateways):
+        drawn.rates[extras.put_gateway(own, services)] = _rate(rng)
+    whole = [name for name in services if name != services[0]]
+    for name in rng.choice(whole, size=min(extra.pairs, len(whole)), replace=False):
+        places = list(rng.permutation(list(zones or ZONES[:2])))[:2]
+        services.remove(str(name))
+        services += extras.split_in_zones(own, str(name), sorted(str(place) for place in places))
+    while len(own.parts) - 1 < room:
+        caller, name = str(rng.choice(services)), own.service()
+        own.call(caller, name, calls=float(rng.uniform(0.2, 0.8)), optional=True)
+        services.append(name)
+    sketch.parts += own.parts[1:]
+    sketch.links += own.links
     return services
 
 
-def _layered(sketch: Sketch, balancer: str, count: int) -> list[str]:
-    rng = sketch.rng
-    depth = int(rng.integers(2, 4))
-    per_layer = max(1, round((count - 2) / depth))
-    layers = [[sketch.service() for _ in range(per_layer)] for _ in range(depth)]
-    stores = [sketch.database() for _ in range(1 + (count > 10))]
-    for name in layers[0]:
-        sketch.call(balancer, name, calls=float(rng.uniform(0.3, 1.0)))
-    for above, below in pairwise(layers):
-        for name in below:
-            callers = rng.choice(above, size=min(len(above), int(rng.integers(1, 3))), replace=False)
-            for caller in callers:
-                sketch.call(str(caller), name, float(rng.uniform(0.3, 1.2)), optional=bool(rng.random() < 0.25))
-    for name in layers[-1]:
-        sketch.call(name, str(rng.choice(stores)), calls=float(rng.uniform(0.5, 1.5)))
-    return [name for layer in layers for name in layer]
+def _balancer(sketch: Sketch, name: str) -> str:
+    return sketch.add(Part(name, "load_balancer", cpu_s=0.0006, start_s=float(sketch.rng.uniform(10.0, 40.0))))
 
 
-def _fan_out(sketch: Sketch, balancer: str, count: int) -> list[str]:
-    rng = sketch.rng
-    hub = sketch.service()
-    sketch.call(balancer, hub)
-    leaves = [sketch.service() for _ in range(max(1, count - 2))]
-    store = sketch.database()
-    for name in leaves:
-        sketch.call(hub, name, on_path=float(rng.uniform(0.2, 0.7)), optional=bool(rng.random() < 0.35))
-        if rng.random() < 0.6:
-            sketch.call(name, store, calls=float(rng.uniform(0.3, 1.0)))
-    return [hub, *leaves]
+def _num_hosts(rng: np.random.Generator, wanted: int) -> int:
+    if wanted < 9:
+        return 0
+    if wanted <= LARGEST_DOMAIN:
+        return int(rng.integers(0, 4))
+    return round(wanted * float(rng.uniform(0.05, 0.12)))
 
 
-def _shared_database(sketch: Sketch, balancer: str, count: int) -> list[str]:
-    rng = sketch.rng
-    services = [sketch.service() for _ in range(max(1, count - 1))]
-    store = sketch.database()
-    for name in services:
-        sketch.call(balancer, name, calls=float(rng.uniform(0.2, 1.0)))
-        sketch.call(name, store, calls=float(rng.uniform(0.5, 2.0)))
-    for _ in range(len(services) // 2):
-        one, other = sorted(rng.choice(len(services), size=2, replace=False))
-        sketch.call(services[one], services[other], float(rng.uniform(0.2, 0.8)), optional=bool(rng.random() < 0.4))
-    return services
+def _rate(rng: np.random.Generator) -> float:
+    return float(math.exp(rng.uniform(math.log(40.0), math.log(350.0))))
 
 
-_DRAWERS: Final[dict[str, Callable[[Sketch, str, int], list[str]]]] = {
-    "chain": _chain,
-    "layered": _layered,
-    "fan_out": _fan_out,
-    "shared_database": _shared_database,
-}
-
-
-def _extras(sketch: Sketch, services: Sequence[str], wanted: int) -> list[Goal]:
-    """Add what larger systems tend to have; return the objectives that come with it."""
-    rng = sketch.rng
-    if wanted < 5:
-        return []
-    if rng.random() < 0.6:
-        _put_cache(sketch)
-    if rng.random() < 0.5:
-        external = sketch.add(
-            Part(f"{sketch.word()}-provider", "external", cpu_s=0.0001, io_s=float(rng.uniform(0.02, 0.2)), scv=0.7)
-        )
-        sketch.call(
-            str(rng.choice(services)), external, float(rng.uniform(0.2, 1.0)), optional=bool(rng.random() < 0.4)
-        )
-    if rng.random() < 0.45:
-        _split_in_zones(sketch, str(rng.choice(services)))
-    if wanted >= 7:
-        for _ in range(int(rng.integers(0, 4))):
-            sketch.add(Part(f"host-{sum(part.kind == 'host' for part in sketch.parts) + 1}", "host"))
-    if wanted >= 7 and rng.random() < 0.4:
-        return [_put_queue(sketch, str(rng.choice(services)))]
-    return []
-
-
-def _put_cache(sketch: Sketch) -> None:
-    databases = [part.name for part in sketch.parts if part.kind == "database"]
-    chosen = str(sketch.rng.choice(databases))
-    readers = [link for link in sketch.links if link.target == chosen and sketch.rng.random() < 0.7]
-    if readers:
-        cache = sketch.cache_before(chosen)
-        sketch.links = [replace(link, target=cache, retries=0.0) if link in readers else link for link in sketch.links]
-
-
-def _split_in_zones(sketch: Sketch, name: str) -> None:
-    """Make two equivalent entities of one, each with half of the traffic."""
-    part = next(part for part in sketch.parts if part.name == name)
-    one, other = f"{name}-a", f"{name}-b"
-    sketch.parts = [p for p in sketch.parts if p.name != name]
-    sketch.parts += [
-        replace(part, name=one, zone="zone-a", peer=other, scaler_on=0.0),
-        replace(part, name=other, zone="zone-b", peer=one, scaler_on=0.0),
-    ]
-    links: list[Link] = []
-    for link in sketch.links:
-        if link.source == name:
-            links += [replace(link, source=one), replace(link, source=other)]
-        elif link.target == name:
-            links += [
-                replace(link, target=one, weight=0.5, feature=""),
-                replace(link, target=other, weight=0.5, feature=""),
-            ]
-        else:
-            links.append(link)
-    sketch.links = links
-
-
-def _put_queue(sketch: Sketch, near: str) -> Goal:
-    rng = sketch.rng
-    names = [part.name for part in sketch.parts]
-    source = near if near in names else f"{near}-a"
-    worker = sketch.add(
-        Part(
-            f"{sketch.word()}-worker",
-            "worker",
-            cpu_s=float(rng.uniform(0.008, 0.04)),
-            start_s=float(rng.uniform(20.0, 60.0)),
-        )
+def _inlet(rng: np.random.Generator, entity: str, rate_rps: float) -> Inlet:
+    inlet = Inlet(
+        entity,
+        rate_rps=rate_rps,
+        diurnal_amplitude=float(rng.uniform(0.0, 0.25)),
+        diurnal_period_s=float(rng.uniform(2_400.0, 14_400.0)),
+        diurnal_phase=float(rng.uniform(0.0, 2.0 * math.pi)),
+        jitter=float(rng.uniform(0.02, 0.1)),
+        jitter_s=float(rng.uniform(20.0, 180.0)),
+        burst_amplitude=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.25 else 0.0,
+        burst_period_s=float(rng.uniform(120.0, 900.0)),
+        burst_share=float(rng.uniform(0.05, 0.25)),
+        client_timeout_s=float(rng.uniform(2.0, 10.0)),
+        client_retries=float(rng.choice([0.0, 1.0, 2.0], p=[0.75, 0.2, 0.05])),
     )
-    queue = sketch.add(Part(f"{worker}-queue", "queue", cpu_s=0.0001, consumer=worker))
-    sketch.links.append(Link(source, queue, "publishes", synchronous=0.0, calls=float(rng.uniform(0.2, 1.0))))
-    sketch.links.append(Link(queue, worker, "consumes", synchronous=0.0))
-    databases = [part.name for part in sketch.parts if part.kind == "database"]
-    sketch.call(worker, str(rng.choice(databases)))
-    weight, deadline_s = float(rng.uniform(0.05, 0.25)), float(rng.choice([15.0, 30.0, 60.0]))
-    return Goal(f"{queue}-on-time", queue, "front-lb", threshold_s=deadline_s, weight=weight, items=0.5, deadline=1.0)
+    if rng.random() < 0.5:
+        return inlet
+    profile = draw_profile(rng)
+    return replace(
+        inlet, profile=profile.values, profile_step_s=profile.step_s, burst_amplitude=0.0, diurnal_amplitude=0.0
+    )
 
 
-def _inlets(sketch: Sketch, balancer: str, services: Sequence[str], wanted: int) -> list[Inlet]:
-    rng = sketch.rng
-
-    def inlet(entity: str) -> Inlet:
-        return Inlet(
-            entity,
-            rate_rps=float(math.exp(rng.uniform(math.log(40.0), math.log(350.0)))),
-            diurnal_amplitude=float(rng.uniform(0.0, 0.25)),
-            diurnal_period_s=float(rng.uniform(2_400.0, 14_400.0)),
-            diurnal_phase=float(rng.uniform(0.0, 2.0 * math.pi)),
-            jitter=float(rng.uniform(0.02, 0.1)),
-            jitter_s=float(rng.uniform(20.0, 180.0)),
-            burst_amplitude=float(rng.uniform(0.1, 0.5)) if rng.random() < 0.25 else 0.0,
-            burst_period_s=float(rng.uniform(120.0, 900.0)),
-            burst_share=float(rng.uniform(0.05, 0.25)),
-            client_timeout_s=float(rng.uniform(2.0, 10.0)),
-            client_retries=float(rng.choice([0.0, 1.0, 2.0], p=[0.75, 0.2, 0.05])),
-        )
-
-    inlets = [inlet(balancer)]
-    if wanted >= 8 and rng.random() < 0.4:
-        gateway = sketch.add(Part("app-gateway", "load_balancer", cpu_s=0.0007, start_s=float(rng.uniform(10.0, 40.0))))
-        names = {part.name for part in sketch.parts}
-        open_to = [name for name in services if name in names]
-        for name in rng.choice(open_to, size=min(len(open_to), 2), replace=False):
-            sketch.call(gateway, str(name), calls=float(rng.uniform(0.3, 1.0)))
-        inlets.append(inlet(gateway))
-    return inlets
+def _promises(rng: np.random.Generator, inlets: Sequence[Inlet], of_queues: Sequence[Goal]) -> list[Goal]:
+    """Return a latency promise for each entry beside those of queues, which share a quarter of the weight at most."""
+    total = sum(goal.weight for goal in of_queues)
+    scale = min(1.0, 0.25 / total) if total else 1.0
+    queues = [replace(goal, weight=goal.weight * scale) for goal in of_queues]
+    shares = rng.dirichlet(np.full(len(inlets), 6.0)) * (1.0 - sum(goal.weight for goal in queues))
+    requests = [
+        Goal(f"{inlet.entity}-requests", inlet.entity, inlet.entity, 1.0, weight=float(share))
+        for inlet, share in zip(inlets, shares, strict=True)
+    ]
+    return [*requests, *queues]
