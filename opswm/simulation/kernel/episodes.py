@@ -19,7 +19,7 @@ from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.candidates import draw_candidates, unusualness
 from opswm.simulation.kernel.courses import tape_of
 from opswm.simulation.kernel.forcings import ActionTape, Schedule, schedule
-from opswm.simulation.kernel.healthy import System, Warm, draws_ahead, seeds_of, settle_ticks, warm_systems
+from opswm.simulation.kernel.healthy import System, Warm, seeds_of, settle_ticks, warm_systems
 from opswm.simulation.kernel.incidents import Incident, Request, draw_incident
 from opswm.simulation.kernel.observe import measured, observe
 from opswm.simulation.kernel.parameters import WorldParameters
@@ -32,6 +32,8 @@ from opswm.simulation.kernel.state import WorldState
 MOST_FAULTS: Final = 5
 MOST_REQUESTS: Final = 4
 INCIDENT_DRAWS: Final = 5
+CELLS_AT_ONCE: Final = 8_192
+"""Entities in a batch below which the number of operations, not their size, decides how long it takes."""
 ALERT_SHARE: Final = 0.02
 ALERT_TICKS: Final = 3
 _DESIRED: Final = SIGNALS.index("replicas_desired")
@@ -118,7 +120,7 @@ def live(plan: EpisodePlan, world_seeds: Sequence[int]) -> Lived:
         again = [row for row in range(len(world_seeds)) if not (calm[row] or alerting[row])]
         if not again:
             break
-        ahead = draws_ahead(INCIDENT_DRAWS - draw, len(again) * seen.signals.shape[2])
+        ahead = _draws_ahead(INCIDENT_DRAWS - draw, len(again) * seen.signals.shape[2])
         tried = [(row, number) for row in again for number in range(draw, draw + ahead)]
         redrawn = [run.incident(row, number) for row, number in tried]
         new = run.run([row for row, _ in tried], redrawn)
@@ -269,6 +271,14 @@ def _observed(
         done=tuple(tuple(actions) for actions in done),
         bad_share=seen.bad / seen.offered.clamp(min=1.0),
     )
+
+
+def _draws_ahead(left: int, cells: int) -> int:
+    """Return how many of the draws that are left to try at once; which one is taken in the end does not depend on it.
+
+    A small batch takes as long as one several times its size, so trying one draw after the other pays in large ones.
+    """
+    return max(1, min(left, CELLS_AT_ONCE // max(1, cells)))
 
 
 def _first(good: Sequence[bool]) -> int:
