@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from opswm.simulation.kernel import noise
@@ -16,7 +16,8 @@ from opswm.simulation.kernel.forcings import empty_tape
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.simulate import simulate
 from opswm.simulation.kernel.state import WorldState, initial_state
-from opswm.simulation.kernel.topologies import random_blueprint
+from opswm.simulation.kernel.strengthen import strengthened
+from opswm.simulation.kernel.topologies import LARGEST_DOMAIN, random_blueprint
 from opswm.simulation.kernel.web_shop import web_shop
 
 SETTLING_S: Final = 90
@@ -49,7 +50,8 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entiti
     """Return one healthy system per seed, settled.
 
     The demo system is always the same; random ones are redrawn until they err on less than two requests in a hundred at
-    their usual load (the last draw stands).
+    their usual load (the last draw stands). Large ones are given more where they fall short instead: among hundreds of
+    parts some always do.
 
     Args:
         system: Which kind.
@@ -59,13 +61,16 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entiti
     """
     wanted = list(range(len(world_seeds)))
     blueprints: list[Blueprint | None] = [None] * len(world_seeds)
+    better: dict[int, Blueprint] = {}
     for draw in range(DRAWS if system == "random" else 1):
-        drawn = [_draw(system, world_seeds[row], draw, step_s, entities) for row in wanted]
-        settled, healthy = _promised(drawn, [world_seeds[row] for row in wanted], system)
+        drawn = [better.get(row) or _draw(system, world_seeds[row], draw, step_s, entities) for row in wanted]
+        settled, healthy, signals = _promised(drawn, [world_seeds[row] for row in wanted], system)
         last = draw == DRAWS - 1 or system != "random"
-        for row, blueprint, good in zip(wanted, settled, healthy, strict=True):
+        for at, (row, blueprint, good) in enumerate(zip(wanted, settled, healthy, strict=True)):
             if good or last:
                 blueprints[row] = blueprint
+            elif len(blueprint.parts) > LARGEST_DOMAIN:
+                better[row] = strengthened(drawn[at], signals[at], np.random.default_rng([world_seeds[row], draw, 6]))
         wanted = [row for row in wanted if blueprints[row] is None]
         if not wanted:
             break
@@ -96,10 +101,10 @@ def _settled(blueprints: Sequence[Blueprint], world_seeds: Sequence[int]) -> Wor
 
 def _promised(
     blueprints: Sequence[Blueprint], world_seeds: Sequence[int], system: System
-) -> tuple[list[Blueprint], list[bool]]:
-    """Return the systems with latency thresholds above their usual tail, and whether each is healthy."""
+) -> tuple[list[Blueprint], list[bool], Float[Tensor, "W N C"]]:
+    """Return the systems with latency thresholds above their usual tail, whether each is healthy, and usual signals."""
     if system == "web_shop":
-        return list(blueprints), [True] * len(blueprints)
+        return list(blueprints), [True] * len(blueprints), torch.zeros(len(blueprints), 0, len(SIGNALS))
     parameters = assemble(blueprints)
     ticks, seeds = settle_ticks(parameters.step_s), seeds_of(world_seeds, 0)
     looked = max(1, LOOKED_AT_S // parameters.step_s)
@@ -124,4 +129,4 @@ def _promised(
             goals.append(goal)
         settled.append(replace(blueprint, goals=tuple(goals)))
         healthy.append(good)
-    return settled, healthy
+    return settled, healthy, usual
