@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from opswm.simulation.events.randomness import no_type_check
+from opswm.simulation.events.randomness import derive, no_type_check
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage
 
+ITEMS: Final = 2001
+"""Keys the items that a backlog is made of."""
 ABSENT: Final = -4.0
 """Log factor on the demand of users who cannot reach a system at all, before they all come back at once."""
 
@@ -177,7 +179,7 @@ def set_in(fault: Fault, world: Any) -> None:
         world.servers[fault.origin].deployed_s = world.env.now
         world.servers[fault.origin].old_version = False
     if kind.backlog and fault.target in world.queues:
-        world.queues[fault.target].pile_up(round(kind.backlog * size), hash((world.seed, -9)))
+        world.queues[fault.target].pile_up(round(kind.backlog * size), derive(world.seed, ITEMS))
     if server is None:
         return
     if kind.stuck:

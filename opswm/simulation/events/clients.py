@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from simpy import Environment
 
-from opswm.simulation.events.randomness import Draw, Stream, generator, no_type_check, uniform
+from opswm.simulation.events.randomness import Draw, Stream, derive, generator, no_type_check, uniform
 from opswm.simulation.events.work import Attempt, Call, CallDeadlines, Later
 from opswm.simulation.kernel.blueprint import Inlet
 
@@ -126,7 +126,7 @@ class Clients:
 
     def _send(self, call: Call) -> None:
         self._deadlines.add(call)
-        key = call.key if call.token == 0 else hash((call.key, call.token))
+        key = call.key if call.token == 0 else derive(call.key, call.token)
         self.server.arrive(Attempt(key, call, call.token, self.env.now))
 
 

@@ -3,7 +3,7 @@
 import math
 from typing import Any, Final
 
-from opswm.simulation.events.randomness import Draw, no_type_check, uniform
+from opswm.simulation.events.randomness import Draw, derive, no_type_check, uniform
 from opswm.simulation.events.replicas import LONG_AGO_S, Host, Replica
 from opswm.simulation.events.work import Later
 
@@ -181,7 +181,7 @@ class Fleet:
     def _fresh(self, born_s: float) -> Replica:
         part, server = self._part, self.server
         self._number += 1
-        pace = 1.0 + SPARE_MEMORY_PACES * (uniform(hash((server._key, self._number)), Draw.PACE) - 0.5)
+        pace = 1.0 + SPARE_MEMORY_PACES * (uniform(derive(server._key, self._number), Draw.PACE) - 0.5)
         slots = 1_000_000_000 if server.pooled else max(1, round(float(part.slots)))
         replica = Replica(self._number, self.cores, slots, self.host, born_s, pace)
         bigger = self.cores / float(part.cores)

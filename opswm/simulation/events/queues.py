@@ -5,7 +5,7 @@ from typing import Any
 
 from simpy import Environment
 
-from opswm.simulation.events.randomness import no_type_check
+from opswm.simulation.events.randomness import derive, no_type_check
 from opswm.simulation.events.server import Tally
 from opswm.simulation.events.work import Attempt, Call
 from opswm.simulation.kernel.blueprint import Part
@@ -59,7 +59,7 @@ class Queue:
     def pile_up(self, count: int, key: int) -> None:
         """Find items in the queue that nobody expected; they count for no objective."""
         for number in range(count):
-            self._put(hash((key, number)), -1)
+            self._put(derive(key, number), -1)
 
     def feed(self) -> None:
         """Give the consumer what it can take."""

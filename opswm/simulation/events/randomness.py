@@ -3,7 +3,8 @@
 A first attempt is born with a 64-bit key, and every call, retry and draw below it derives its own key from that. A
 course that sheds, retries or delays some requests therefore leaves the service times of all the others as they were
 (common random numbers). Keys are derived with the hash of a tuple of integers, which CPython computes without a
-per-process salt.
+per-process salt. That hash alone is too linear: neighbouring numbers give results a constant apart. Folding it once
+and hashing again breaks that.
 """
 
 from enum import IntEnum
@@ -27,14 +28,15 @@ class Stream(IntEnum):
 
 
 class Draw(IntEnum):
-    """What a key derived from a request's key decides."""
+    """What a key derived from a request's key decides; positive, as -1 and -2 have the same hash."""
 
-    SERVICE = -1
-    ADMISSION = -2
-    LOCK = -3
-    HIT = -4
-    PACE = -5
-    PAUSE = -6
+    SERVICE = 1001
+    ADMISSION = 1002
+    NEEDED = 1003
+    HIT = 1004
+    PACE = 1005
+    PAUSE = 1006
+    ERROR = 1007
 
 
 def no_type_check(kind: T) -> T:
@@ -57,9 +59,15 @@ def generator(seed: int, future: int, stream: Stream, *number: int) -> np.random
     return np.random.default_rng(np.random.SeedSequence([seed, future, int(stream), *number]))
 
 
+def derive(key: int, number: int) -> int:
+    """Return the key of something that belongs to the owner of a key: a call, a try, a draw."""
+    bits = hash((key, number))
+    return hash((bits ^ (bits >> 29), number))
+
+
 def uniform(key: int, draw: int) -> float:
     """Return a number in [0, 1) that a key decides."""
-    return ((hash((key, draw)) >> 16) & LOW_24) * UNIT
+    return ((derive(key, draw) >> 24) & LOW_24) * UNIT
 
 
 @lru_cache(maxsize=4096)

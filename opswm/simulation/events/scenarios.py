@@ -28,7 +28,7 @@ class Scenario:
     requests: tuple[Request, ...]
 
 
-def act(action_type: str, target: str, feature: str = "", at_s: float = 0.0, **level: float) -> Request:
+def act(action_type: str, target: str, feature: str = "", at_s: float = 0.0, **level: float | int) -> Request:
     """Return a request some seconds after the system settled.
 
     Args:

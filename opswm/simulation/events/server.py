@@ -6,7 +6,7 @@ from typing import Any, Final
 from simpy import Environment
 
 from opswm.simulation.events.fleet import Fleet
-from opswm.simulation.events.randomness import LOW_24, QUANTILES, UNIT, Draw, no_type_check, service_factors, uniform
+from opswm.simulation.events.randomness import QUANTILES, Draw, derive, no_type_check, service_factors, uniform
 from opswm.simulation.events.replicas import SICK_ERRORS, Replica
 from opswm.simulation.events.work import COMPUTED, COMPUTES, SHORTEST_S, WAITS_FOR_CORE, Attempt, Later
 from opswm.simulation.kernel.blueprint import Part
@@ -14,6 +14,7 @@ from opswm.simulation.kernel.blueprint import Part
 MOST_LOCKED: Final = 3.0
 LONGEST_PATIENCE_S: Final = 5e3
 LAST: Final = QUANTILES - 1
+SERVICE, NEEDED, ERROR = int(Draw.SERVICE), int(Draw.NEEDED), int(Draw.ERROR)
 
 
 @no_type_check
@@ -155,7 +156,7 @@ class Server:
         if good:
             if wire.on_miss:
                 self.warmth = min(1.0, self.warmth + self.per_load)
-        elif (hash((key, -7)) >> 16 & LOW_24) * UNIT < wire.required:
+        elif uniform(key, NEEDED) < wire.required:
             self._finish(attempt, False)
             return
         attempt.pending -= 1
@@ -163,7 +164,7 @@ class Server:
             self._go_on(attempt)
 
     def _start(self, attempt: Attempt, replica: Replica) -> None:
-        bits = hash((attempt.key, -1))
+        bits = derive(attempt.key, SERVICE)
         factor = self._factors[(bits >> 20) & LAST]
         attempt.replica = replica
         replica.load += 1
@@ -274,7 +275,7 @@ class Server:
         error = self._error
         if attempt.replica.gray:
             error += SICK_ERRORS
-        self._finish(attempt, error <= 0.0 or (hash((attempt.key, -8)) >> 16 & LOW_24) * UNIT >= error)
+        self._finish(attempt, error <= 0.0 or uniform(attempt.key, ERROR) >= error)
 
     def _finish(self, attempt: Attempt, good: bool) -> None:
         attempt.alive = False
@@ -402,7 +403,7 @@ class Server:
                 if wire.on_miss and wire.enabled:
                     for number in range(reads):
                         after_s = (number + 0.5) / max(1, reads)
-                        key = hash((self._key, round(self.env.now), number))
+                        key = derive(derive(self._key, round(self.env.now)), number)
                         Later(self.env, after_s, self._read_behind, (wire.target, key))
 
     part_of_loading = 1.0 - 2.718281828 ** (-1.0 / 40.0)

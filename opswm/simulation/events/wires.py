@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from simpy import Environment
 
-from opswm.simulation.events.randomness import LOW_24, UNIT, no_type_check
+from opswm.simulation.events.randomness import LOW_24, UNIT, derive, no_type_check, uniform
 from opswm.simulation.events.work import Attempt, Call, CallDeadlines, Later
 from opswm.simulation.kernel.blueprint import Link
 
@@ -13,6 +13,8 @@ BREAKER_MEMORY: Final = 0.97
 BREAKER_ANSWERS: Final = 10.0
 PROBE_SHARE: Final = 0.05
 """Share of the calls that an open breaker lets through to see whether the target is well again."""
+ORDERS: Final = 64
+"""Numbers set aside for the calls along one wire."""
 CONNECT_S: Final = 1.0
 """How long a connection that never comes about is waited for, at most."""
 
@@ -63,7 +65,7 @@ class Wire:
 
     def begin(self, parent: Attempt, order: int) -> None:
         """Make a call for an attempt at the source; its answer, or failure, comes to ``source.came_back``."""
-        key = hash((parent.key, self.number, order))
+        key = derive(parent.key, ORDERS * self.number + order)
         now = self.env.now
         if self.open_until_s > now and (key & LOW_24) * UNIT >= PROBE_SHARE:
             self.source.came_back(parent, self, key, False)
@@ -72,7 +74,7 @@ class Wire:
 
     def publish(self, parent: Attempt, order: int) -> None:
         """Send a message that nobody waits for."""
-        key = hash((parent.key, self.number, order))
+        key = derive(parent.key, ORDERS * self.number + order)
         self.target.arrive(Attempt(key, None, 0, self.env.now))
 
     def answered(self, call: Call, good: bool) -> None:
@@ -116,7 +118,7 @@ class Wire:
 
     def _send(self, call: Call) -> None:
         token = call.token
-        key = hash((call.key, token))
+        key = derive(call.key, token)
         if self.delay_s > 0.0 or self.loss > 0.0:
             if (key & LOW_24) * UNIT < self.loss:
                 Later(self.env, min(CONNECT_S, self.timeout_s), self._lost, (call, token))
@@ -182,14 +184,14 @@ class Junction:
         if self.on_miss and not missed:
             return []
         count = self._whole
-        if self._part > 0.0 and (hash((attempt.key, self.number)) >> 16 & LOW_24) * UNIT < self._part:
+        if self._part > 0.0 and uniform(attempt.key, ORDERS * self.number) < self._part:
             count += 1
         if len(self.wires) == 1:
             return self.wires * count
         return [wire for order in range(count) if (wire := self._choose(attempt.key, order)) is not None]
 
     def _choose(self, key: int, order: int) -> Wire | None:
-        left = (hash((key, self.number, order)) >> 16 & LOW_24) * UNIT
+        left = uniform(key, ORDERS * self.number + 1 + order)
         for wire in self.wires:
             if left < wire.weight:
                 return wire if wire.enabled else None

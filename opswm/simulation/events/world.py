@@ -15,7 +15,7 @@ from opswm.simulation.events.actions import carry_out, number_of
 from opswm.simulation.events.breakages import Fault, Push, disturb, faults_of, pushes, set_in
 from opswm.simulation.events.clients import Clients
 from opswm.simulation.events.queues import Queue
-from opswm.simulation.events.randomness import Stream, generator, no_type_check
+from opswm.simulation.events.randomness import Stream, derive, generator, no_type_check
 from opswm.simulation.events.readings import read_tick, scaled_in_tick
 from opswm.simulation.events.replicas import Host
 from opswm.simulation.events.server import Server
@@ -78,7 +78,7 @@ class World:
                 self.queues[part.name] = Queue(self.env, part, number)
             elif part.kind != "zone":
                 rate = self.usual_rps[part.name]
-                self.servers[part.name] = Server(self.env, part, number, rate, hash((seed, number)))
+                self.servers[part.name] = Server(self.env, part, number, rate, derive(seed, number))
         for server in self.servers.values():
             server.fleet.host = self.hosts.get(server.part.host)
             server.fleet.fill()
@@ -272,7 +272,7 @@ class World:
             peer = self.blueprint.parts[self.blueprint.index(wire.link.target)].peer
             alike = [other for other in left if peer and other.link.target == peer and wire.synchronous]
             left = [other for other in left if other not in alike]
-            junction = Junction([wire, *alike], -100 - wire.number)
+            junction = Junction([wire, *alike], -1 - wire.number)
             self.junctions.append(junction)
             if not wire.synchronous:
                 server.messages.append(junction)
