@@ -4,12 +4,16 @@ import errno
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from opswm.simulation import campaign
+from opswm.simulation.branch import branch_one
+from opswm.simulation.engines import Engine
+from opswm.simulation.kernel.episodes import live
 from opswm_api.cli import main
 from opswm_schemas.recordings import placement
 from opswm_schemas.recordings.validation import validate_recording
@@ -22,6 +26,14 @@ def ended(*arguments: object) -> int:
     return end.value.code if isinstance(end.value.code, int) else 0
 
 
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Worlds have a history of six ticks, which says as much about the verb as a long one."""
+    engine = Engine("kernel", lambda plan, seeds: live(replace(plan, context_ticks=6), seeds), branch_one, 1)
+    monkeypatch.setattr(campaign, "engine_named", lambda name: engine)
+
+
+@pytest.mark.usefixtures("short")
 def test_a_recording_is_written_once_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first run writes a valid recording, the second says the same and keeps it; other settings are refused."""
     asked = ("--seed", 7, "--out", tmp_path, "--no-truth", "--json")
@@ -58,6 +70,7 @@ def test_what_cannot_be_simulated_is_refused(
     assert not (tmp_path / "never").exists()
 
 
+@pytest.mark.usefixtures("short")
 def test_a_full_disk_and_an_interrupt_are_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

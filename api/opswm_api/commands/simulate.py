@@ -60,7 +60,9 @@ def simulate(
         with progress("simulating", "incidents") as advance:
             paths = write_recordings(campaign, seeds, out, as_zip, workers or _cores(), advance)
     except KeyboardInterrupt as problem:
-        stderr().print(f"opswm: interrupted; what is in {out} is whole, and the same command goes on", markup=False)
+        stderr().print(
+            f"opswm: interrupted; what is in {out} is whole, and the same command goes on", markup=False, soft_wrap=True
+        )
         raise typer.Exit(INTERRUPTED) from problem
     if as_json:
         print_json([str(path) for path in paths])

@@ -143,14 +143,18 @@ def test_a_recording_that_is_not_whole_any_more_is_refused(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("failure", "raised", "message"),
     [
-        (KeyboardInterrupt(), KeyboardInterrupt, ""),
+        (KeyboardInterrupt(), KeyboardInterrupt, None),
         (OSError(errno.ENOSPC, "No space left on device"), StoreError, "1 of 2 recordings; these are whole"),
         (OSError(errno.EIO, "Input/output error"), OSError, "Input/output"),
     ],
 )
 @pytest.mark.usefixtures("remembered")
 def test_an_interrupt_or_a_full_disk_leaves_whole_recordings_only(
-    failure: BaseException, raised: type[BaseException], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    failure: BaseException,
+    raised: type[BaseException],
+    message: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever stops the second recording half-way leaves the first and no trace of the second; then it goes on."""
     real = placement._sync
