@@ -53,20 +53,20 @@ class Advisor:
         """
         with timed("answer.rank", system=request.system_id):
             timeline = self._past(request)
-            answer = advise(timeline, request, self._mind.planner, self._sources(request.system_id), self._policy)
+            answer = advise(timeline, request, self._mind.planner, self._sources(timeline), self._policy)
             return self._kept(answer)
 
     def forecast(self, request: ForecastRequest) -> ForecastAnswer:
         """Return what happens if nothing is done; raises as :meth:`rank` does."""
         with timed("answer.forecast", system=request.system_id):
             timeline = self._past(request)
-            return forecast(timeline, request, self._mind.planner, self._sources(request.system_id))
+            return forecast(timeline, request, self._mind.planner, self._sources(timeline))
 
     def what_if(self, request: WhatIfRequest) -> WhatIfAnswer:
         """Return the future under each course; raises as :meth:`rank` does."""
         with timed("answer.what_if", system=request.system_id):
             timeline = self._past(request)
-            return what_if(timeline, request, self._mind.planner, self._sources(request.system_id))
+            return what_if(timeline, request, self._mind.planner, self._sources(timeline))
 
     def check(self, system_id: str, course: Course) -> Candidate:
         """Return a course with all that forbids it now; raises as :meth:`rank` does."""
@@ -86,13 +86,14 @@ class Advisor:
         require_in_time(question, timeline.descriptor, timeline.at)
         return timeline
 
-    def _sources(self, system_id: str) -> Sources:
-        key = SystemKey(self._tenant_id, system_id)
+    def _sources(self, timeline: Timeline) -> Sources:
+        """Return what identifies an answer's sources: only what was known at its moment, whatever came later."""
+        key = SystemKey(self._tenant_id, timeline.descriptor.system_id)
         return Sources(
             model_id=self._mind.model_id,
             model_digest=self._mind.digest,
-            ledger_sequence=self._store.ledger.sequence(key),
-            table_versions={"metrics": self._store.telemetry.version(key)},
+            ledger_sequence=self._store.ledger.sequence(key, timeline.at),
+            table_versions={"metrics": self._store.telemetry.version(key, timeline.at)},
         )
 
     def _kept(self, answer: RankingAnswer) -> RankingAnswer:

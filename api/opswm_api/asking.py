@@ -85,7 +85,7 @@ def asked(subject: Subject, policy: RankingPolicy | None = None, torch_threads: 
         else:
             store = opened.enter_context(folder_store(subject.store, create=False))
             key, moment = SystemKey(subject.tenant, str(subject.system)), at or SystemClock().now()
-        descriptor = store.ledger.descriptor(key)
+        descriptor = store.ledger.descriptor(key, as_of=moment)
         mind = load_mind(subject.checkpoint, torch_threads)
         yield Asked(Advisor(store, mind, SystemClock(), key.tenant_id, policy), descriptor, moment)
 

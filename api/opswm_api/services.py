@@ -12,7 +12,6 @@ from opswm.errors import OpswmError
 from opswm.store.open import Store
 from opswm_api.advisor import Advisor
 from opswm_api.problems import ProblemError
-from opswm_schemas.ports import SystemKey
 
 _SCOPE: Final = "opswm_api"
 
@@ -90,14 +89,14 @@ class Services:
 
     def _ledger(self) -> str:
         try:
-            self.store.ledger.systems(self.tenant_id)
+            self.store.ledger.check()
         except OpswmError:
             return "cannot be read"
         return "ok"
 
     def _telemetry(self) -> str:
         try:
-            self.store.telemetry.version(SystemKey(self.tenant_id, "readiness"))
+            self.store.telemetry.check()
         except OpswmError:
             return "cannot be read"
         return "ok"

@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
+from opswm.clock import Clock
 from opswm.errors import BadInputError
 from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.ledger import SqliteLedger
@@ -20,18 +21,19 @@ Importer = Callable[[Path, Path, Advance], list[Path]]
 
 
 @contextmanager
-def folder_store(folder: Path, *, create: bool = True) -> Iterator[Store]:
+def folder_store(folder: Path, *, create: bool = True, clock: Clock | None = None) -> Iterator[Store]:
     """Open the store in a folder and close it at the end.
 
     Args:
         folder: The folder.
         create: Whether to make it when it is not there.
+        clock: Says when descriptors are registered; this machine's clock where left out.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
         StoreError: When it cannot be opened.
     """
-    store = open_store(folder, create=create)
+    store = open_store(folder, create=create, clock=clock)
     try:
         yield store
     finally:

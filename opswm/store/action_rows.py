@@ -1,6 +1,7 @@
 """Action facts in and out of the database, and what is asked of a fact before it is stored."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -11,7 +12,6 @@ from opswm.errors import BadInputError, NotFoundError
 from opswm.store.action_facts import ActionFact, fold
 from opswm.store.ledger_tables import ACTION_FACTS, to_microseconds
 from opswm.store.system_rows import key_of, next_sequence, require_system, within
-from opswm_schemas.actions.lifecycle import ActionStatus, require_allowed
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import SystemKey
 
@@ -45,10 +45,9 @@ def add_facts(
             continue
         stored.add((fact.kind, fact.digest))
         sequence = next_sequence(connection, system)
-        row = {"action_id": action_id, "kind": fact.kind, "known_at_us": fact.known_at_us, "digest": fact.digest}
-        statement = insert(ACTION_FACTS).values(**key_of(system), **row, sequence=sequence, document=fact.document)
-        connection.execute(statement)
-        known.append(ActionFact(fact.kind, fact.known_at_us, fact.document, sequence))
+        row = {**asdict(fact), "sequence": sequence, "action_id": action_id, "digest": fact.digest}
+        connection.execute(insert(ACTION_FACTS).values(**key_of(system), **row))
+        known.append(replace(fact, sequence=sequence))
     found = fold(known)
     if found is None:
         raise NotFoundError(f"action {action_id!r} is not known; send its record first")
@@ -70,6 +69,26 @@ def read_actions(connection: Connection, system: SystemKey, as_of: datetime) -> 
     return sorted(found, key=lambda action: (_first_known(action), action.action_id))
 
 
+def last_known(connection: Connection, system: SystemKey, as_of: datetime) -> int:
+    """Return the number of the last fact about actions that a reading "as of" a moment rests on, 0 before the first."""
+    moment = to_microseconds(as_of)
+    columns = (_COLUMNS.action_id, _COLUMNS.kind, _COLUMNS.known_at_us, _COLUMNS.sequence)
+    rows = connection.execute(select(*columns).where(within(ACTION_FACTS, system)).order_by(_COLUMNS.action_id))
+    last = 0
+    for _, facts in groupby(rows, key=lambda row: row.action_id):
+        heads: list[tuple[int, int]] = []
+        dated: list[int] = []
+        complete: list[int] = []
+        for row in facts:
+            if row.kind == "record":
+                heads.append((row.known_at_us, row.sequence))
+            if row.known_at_us <= moment:
+                (complete if row.kind == "record" else dated).append(row.sequence)
+        if dated:  # where no record was complete by then, the earliest is read without its outcome
+            last = max(last, *dated, *(complete or [min(heads)[1]] if heads else []))
+    return last
+
+
 def _require_room(action_id: str, known: Sequence[ActionFact], facts: Sequence[ActionFact]) -> None:
     for kind, most in _MOST.items():
         count = len({fact.digest for fact in (*known, *facts) if fact.kind == kind})
@@ -86,7 +105,7 @@ def _first_known(action: Action) -> datetime:
 
 
 def _fact(row: Any) -> ActionFact:
-    return ActionFact(row.kind, row.known_at_us, row.document, row.sequence)
+    return ActionFact(row.kind, row.known_at_us, row.document, row.sequence, row.asked, row.approvals_needed)
 
 
 def require_dated(action_id: str, known: Action | None, facts: Sequence[ActionFact]) -> None:
@@ -108,10 +127,3 @@ def require_new(action_id: str, known: Action | None, facts: Sequence[ActionFact
     """Require that the action is not known yet."""
     if known is not None:
         raise BadInputError(f"action {action_id!r} is known already and is {known.status!r}; request it under a new id")
-
-
-def require_next(wanted: ActionStatus, action_id: str, known: Action | None, facts: Sequence[ActionFact]) -> None:
-    """Require that the lifecycle allows ``wanted`` from the present status."""
-    require_known(action_id, known, facts)
-    if known is not None:
-        require_allowed(known.status, wanted)

@@ -1,6 +1,7 @@
 """Telemetry in memory, behind the same port: for a recording that is read once, and for tests."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
 
@@ -14,6 +15,14 @@ from opswm_schemas.columns import INSTANT, METRICS
 from opswm_schemas.ports import SystemKey
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What identifies a batch's content, and when the first of it was known."""
+
+    number: int
+    first: datetime
+
+
 class ArrowTelemetry:
     """Keeps metrics as Arrow tables in memory.
 
@@ -22,7 +31,7 @@ class ArrowTelemetry:
 
     def __init__(self) -> None:
         self._metrics: dict[SystemKey, pa.Table] = {}
-        self._batches: dict[tuple[SystemKey, str], int] = {}
+        self._batches: dict[tuple[SystemKey, str], _Batch] = {}
         self._lock = Lock()
 
     def append_metrics(self, system: SystemKey, table: pa.Table, batch_id: str) -> int:
@@ -36,12 +45,12 @@ class ArrowTelemetry:
         with self._lock:
             known = self._batches.get((system, batch_id))
             if known is not None:
-                require_same(batch_id, known, number)
-                return len(self._batches)
+                require_same(batch_id, known.number, number)
+                return self.version(system)
             before = self._metrics.get(system, METRICS.empty_table())
             self._metrics[system] = pa.concat_tables([before, admitted.cast(METRICS)])
-            self._batches[system, batch_id] = number
-            return len(self._batches)
+            self._batches[system, batch_id] = _Batch(number, pc.min(admitted["known_at"]).as_py())
+            return self.version(system)
 
     def read_metrics(
         self, system: SystemKey, channel_ids: Sequence[str], since: datetime, until: datetime, as_of: datetime
@@ -58,6 +67,11 @@ class ArrowTelemetry:
         wanted = in_time & pc.field("channel_id").isin(pa.array(channel_ids, pa.string()))
         return in_order(table.filter(wanted))
 
-    def version(self, system: SystemKey) -> int:
-        """Return how many batches were stored."""
-        return len(self._batches)
+    def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return how many stored batches of a system hold something known by a moment."""
+        horizon = None if as_of is None else to_utc(as_of)
+        mine = [batch.first for (owner, _), batch in self._batches.items() if owner == system]
+        return sum(horizon is None or first <= horizon for first in mine)
+
+    def check(self) -> None:
+        """Memory can always be read."""

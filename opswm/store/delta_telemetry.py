@@ -1,7 +1,7 @@
 """Telemetry at rest in a Delta Lake table, which Polars, DuckDB and Spark can read as well."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,8 @@ _PARTITIONS: Final = ["tenant_id", "system_id"]
 _SCHEMA: Final = pa.schema([*(pa.field(name, pa.string(), nullable=False) for name in _PARTITIONS), *METRICS])
 _ROW_GROUP: Final = 16_384
 _ATTEMPTS: Final = 5
+_COARSE: Final = timedelta(milliseconds=2)
+"""Statistics in the log may be cut to milliseconds; nearer than this, the file itself is asked."""
 
 
 class DeltaTelemetry:
@@ -107,13 +109,47 @@ class DeltaTelemetry:
             span.set_attribute("rows", found.num_rows)
             return in_order(found.cast(METRICS))
 
-    def version(self, system: SystemKey) -> int:
-        """Return the version of the table, which all systems share.
+    def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return how many stored batches of a system hold something known by a moment.
+
+        The table's own version counts commits of all systems, whatever they hold; this number changes only with
+        what a reading as of the moment may find. Most batches are told by the statistics in the table's log.
 
         Raises:
+            BadInputError: On a naive moment.
             StoreError: When the table cannot be read.
         """
-        return self._table().version()
+        horizon = None if as_of is None else to_utc(as_of)
+        mine = [("tenant_id", "=", system.tenant_id), ("system_id", "=", system.system_id)]
+        try:
+            table = self._table()
+            files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+            count = 0
+            unsure: set[str] = set()
+            for file in files:
+                if (file["partition.tenant_id"], file["partition.system_id"]) != (system.tenant_id, system.system_id):
+                    continue
+                first = file.get("min.known_at")
+                if horizon is None or (first is not None and first <= horizon - _COARSE):
+                    count += 1
+                elif first is None or first <= horizon:
+                    unsure.add(_file_name(file["path"]))
+            if not unsure or horizon is None:
+                return count
+            known = pc.field("known_at") <= _scalar(horizon)
+            dataset = table.to_pyarrow_dataset(file_pruning_predicate=mine)
+            chosen = [part for part in dataset.get_fragments() if _file_name(part.path) in unsure]
+            return count + sum(bool(part.head(1, filter=known, columns=["known_at"]).num_rows) for part in chosen)
+        except (DeltaError, OSError, pa.ArrowInvalid) as problem:
+            raise StoreError(f"the metrics table at {self._url} cannot be read: {problem}") from problem
+
+    def check(self) -> None:
+        """Open the table and do no more.
+
+        Raises:
+            StoreError: When it cannot be read.
+        """
+        self._table()
 
     def _commit(self, delta: DeltaTable, rows: pa.Table, transaction: Transaction) -> bool:
         """Commit rows; False when another writer came in between, and nothing was added."""
@@ -136,6 +172,11 @@ class DeltaTelemetry:
             return DeltaTable(self._url)
         except (DeltaError, OSError) as problem:
             raise StoreError(f"the metrics table at {self._url} cannot be read: {problem}") from problem
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path, unique in the table; the folders before it are escaped in different ways."""
+    return path.rpartition("/")[2]
 
 
 def _scalar(moment: datetime) -> pa.Scalar:

@@ -21,7 +21,7 @@ class Ingested:
 
     Attributes:
         system: The system it is of.
-        descriptor_revision: The revision under which its descriptor is stored.
+        descriptor_revision: The revision that says what its descriptor says.
         table_version: A version of the metrics table that holds its readings.
         num_readings, num_actions, num_events: What the recording holds, stored before or now.
         num_new_events: Events that were not there before.
@@ -41,9 +41,10 @@ class Ingested:
 def ingest_recording(store: Store, recording: Recording, progress: Progress | None = None) -> Ingested:
     """Bring a recording into a store.
 
-    Every step adds only what is not there (readings by the digest of the manifest, facts by their content),
-    so a recording that was ingested before changes nothing, and one that was cut off is completed by
-    ingesting it again. Logs and spans stay in the recording: no question reads them from the store.
+    Only what is not there is added (readings by the digest of the manifest, facts by their content), all of it or
+    nothing, so a recording that was ingested before changes nothing. The descriptor becomes the first revision of
+    a system nobody registered; it never changes one that is registered, whose guardrails and objectives hold
+    whatever a recording says about them. Logs and spans stay in the recording: no question reads them from the store.
 
     Args:
         store: Where to.
@@ -52,7 +53,8 @@ def ingest_recording(store: Store, recording: Recording, progress: Progress | No
 
     Raises:
         RecordingError: When a part cannot be read, or is not what the manifest says; nothing is written.
-        BadInputError: When it holds no reading, or its parts do not fit each other; nothing is written.
+        BadInputError: When it holds no reading, its parts do not fit each other, its descriptor is none of the
+            registered ones, or facts of the same ids say something else; nothing is written.
         StoreError: When the store cannot be written.
     """
     tell = progress or _silent
@@ -77,24 +79,26 @@ def ingest_recording(store: Store, recording: Recording, progress: Progress | No
                 f"actions {undated[:10]} have no transition, so nobody can tell when they happened; give one"
             )
         system = SystemKey(descriptor.tenant_id, descriptor.system_id)
-        tell("descriptor", 0.2)
-        revision = store.ledger.revision_of(descriptor) or store.ledger.register(descriptor).revision
-        tell("readings", 0.3)
-        version = store.telemetry.append_metrics(system, metrics, f"recording:{recording.manifest.content_digest}")
-        tell("actions", 0.8)
-        store.ledger.record_actions(actions)
-        tell("events", 0.9)
-        num_new_events = store.ledger.record_events(system, events)
+
+        def write_readings() -> int:
+            tell("readings", 0.4)
+            batch_id = f"recording:{recording.manifest.content_digest}"
+            version = store.telemetry.append_metrics(system, metrics, batch_id)
+            tell("committing", 0.9)
+            return version
+
+        tell("facts", 0.2)
+        received = store.ledger.receive(descriptor, actions, events, write_readings)
         tell("done", 1.0)
         return Ingested(
             system=system,
-            descriptor_revision=revision,
-            table_version=version,
+            descriptor_revision=received.revision,
+            table_version=received.table_version,
             num_readings=metrics.num_rows,
             num_actions=len(actions),
             num_events=len(events),
-            num_new_events=num_new_events,
-            sequence=store.ledger.sequence(system),
+            num_new_events=received.num_new_events,
+            sequence=received.sequence,
         )
 
 

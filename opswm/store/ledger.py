@@ -1,33 +1,43 @@
 """The ledger: descriptors, action facts, events and decisions in a relational database."""
 
-import hashlib
-import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-from sqlalchemy import Engine, Select, func, insert, select
+from sqlalchemy import Engine, insert, select
 
+from opswm.clock import Clock, SystemClock
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.action_facts import facts_of, fold, transition_fact
-from opswm.store.action_rows import (
-    add_facts,
-    read_actions,
-    read_facts,
-    require_dated,
-    require_known,
-    require_new,
-    require_next,
-)
+from opswm.store.action_requests import approvals_needed, propose, respond, step
+from opswm.store.action_rows import add_facts, last_known, read_actions, read_facts, require_dated, require_known
 from opswm.store.database import open_database, reading, writing
-from opswm.store.ledger_tables import DECISIONS, DESCRIPTORS, EVENTS, SYSTEMS, to_microseconds
-from opswm.store.redaction import redact_answer, redact_event
-from opswm.store.system_rows import key_of, next_sequence, require_system, within
-from opswm_schemas.actions.record import Action, Transition
+from opswm.store.descriptor_rows import (
+    add_revision,
+    latest_revisions,
+    read_revision,
+    require_known_revision,
+    revision_like,
+)
+from opswm.store.event_rows import add_events, last_known_event, read_events
+from opswm.store.ledger_tables import DECISIONS, SYSTEMS, to_microseconds
+from opswm.store.redaction import redact_answer
+from opswm.store.system_rows import key_of, require_system
+from opswm_schemas.actions.record import Action, Approval, Transition
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a recording brought: its descriptor's revision, a table version, new events, and the last fact's number."""
+
+    revision: int
+    table_version: int
+    num_new_events: int
+    sequence: int
 
 
 class SqliteLedger:
@@ -40,21 +50,23 @@ class SqliteLedger:
         StoreError: From any method, when the database cannot be read or written.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
         self._engine = engine
+        self._clock = clock or SystemClock()
 
     @classmethod
-    def open(cls, url: str) -> "SqliteLedger":
+    def open(cls, url: str, clock: Clock | None = None) -> "SqliteLedger":
         """Open a database, made or migrated to the newest revision where needed.
 
         Args:
             url: A SQLAlchemy URL.
+            clock: Says when descriptors are registered; this machine's clock where left out.
 
         Raises:
             BadInputError: When the URL cannot be used.
             StoreError: When the database cannot be opened, or a later opswm wrote it.
         """
-        return cls(open_database(url))
+        return cls(open_database(url), clock)
 
     def close(self) -> None:
         """Close every connection; a further call opens new ones."""
@@ -64,58 +76,78 @@ class SqliteLedger:
     def register(self, descriptor: SystemDescriptor) -> SystemDescriptor:
         """Store a descriptor as a new revision and return it; one equal to the latest keeps that revision.
 
-        The ledger numbers revisions itself; the number that came with the descriptor is not used.
+        The ledger numbers revisions itself, and holds each to be known from now on.
         """
-        system = SystemKey(descriptor.tenant_id, descriptor.system_id)
-        digest = _content_digest(descriptor)
+        return self.registered(descriptor)[0]
+
+    def registered(self, descriptor: SystemDescriptor) -> tuple[SystemDescriptor, bool]:
+        """As :meth:`register`; says as well whether the revision is a new one."""
         with writing(self._engine) as connection:
-            latest = connection.execute(_latest_descriptor(system)).first()
-            if latest is None:
-                connection.execute(insert(SYSTEMS).values(**key_of(system), sequence=0))
-            elif latest.digest == digest:
-                return descriptor.model_copy(update={"revision": latest.revision})
-            stored = descriptor.model_copy(update={"revision": 1 if latest is None else latest.revision + 1})
-            connection.execute(
-                insert(DESCRIPTORS).values(
-                    **key_of(system), revision=stored.revision, digest=digest, document=stored.model_dump_json()
-                )
-            )
-        return stored
+            return add_revision(connection, descriptor, self._clock.now())
 
     def revision_of(self, descriptor: SystemDescriptor) -> int | None:
         """Return the latest revision that says what ``descriptor`` says, None where there is none."""
-        system = SystemKey(descriptor.tenant_id, descriptor.system_id)
-        same = select(func.max(DESCRIPTORS.c.revision)).where(within(DESCRIPTORS, system))
         with reading(self._engine) as connection:
-            revision: int | None = connection.scalar(same.where(DESCRIPTORS.c.digest == _content_digest(descriptor)))
-        return revision
+            return revision_like(connection, descriptor)
 
-    def descriptor(self, system: SystemKey, revision: int | None = None) -> SystemDescriptor:
+    def descriptor(
+        self, system: SystemKey, revision: int | None = None, as_of: datetime | None = None
+    ) -> SystemDescriptor:
         """Return a revision of a descriptor, the latest by default.
+
+        Args:
+            system: Which system.
+            revision: Which revision.
+            as_of: The moment at which it held, where no revision is named: the newest that was registered by
+                then; the first one holds for all moments before it.
 
         Raises:
             NotFoundError: When the system or the revision is not there.
         """
-        query = _latest_descriptor(system)
-        if revision is not None:
-            query = query.where(DESCRIPTORS.c.revision == revision)
         with reading(self._engine) as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            wanted = "" if revision is None else f", revision {revision},"
-            raise NotFoundError(f"system {system.system_id!r} of tenant {system.tenant_id!r}{wanted} is not registered")
-        return SystemDescriptor.model_validate_json(row.document)
+            return read_revision(connection, system, revision, as_of)
 
     def systems(self, tenant_id: str) -> list[SystemDescriptor]:
         """Return the latest descriptor of each system of a tenant, by system id."""
-        query = (
-            select(DESCRIPTORS.c.system_id, DESCRIPTORS.c.document)
-            .where(DESCRIPTORS.c.tenant_id == tenant_id)
-            .order_by(DESCRIPTORS.c.system_id, DESCRIPTORS.c.revision)
-        )
         with reading(self._engine) as connection:
-            latest = {row.system_id: row.document for row in connection.execute(query)}
-        return [SystemDescriptor.model_validate_json(document) for document in latest.values()]
+            return latest_revisions(connection, tenant_id)
+
+    def check(self) -> None:
+        """Do nothing but read, at a cost that does not depend on how much is stored."""
+        with reading(self._engine) as connection:
+            connection.execute(select(SYSTEMS.c.sequence).limit(1)).first()
+
+    def receive(
+        self,
+        descriptor: SystemDescriptor,
+        actions: Sequence[Action],
+        events: Sequence[Event],
+        write_readings: Callable[[], int],
+    ) -> Received:
+        """Take in what a recording tells, all of it or nothing.
+
+        Readings are written last, while nothing is committed here: where they cannot be, nothing of the
+        recording stays; where the process ends in between, the same recording completes what is there.
+
+        Args:
+            descriptor: Of the recording; the first revision of a system nobody registered.
+            actions: Observed.
+            events: Observed.
+            write_readings: Writes the readings once and whole, and returns the table version that holds them.
+
+        Raises:
+            BadInputError: When the system is registered and no revision says what the descriptor says; or when
+                facts contradict those under the same ids.
+            StoreError: When something cannot be written.
+        """
+        system = SystemKey(descriptor.tenant_id, descriptor.system_id)
+        with writing(self._engine) as connection:
+            revision = require_known_revision(connection, descriptor, self._clock.now())
+            for action in actions:
+                add_facts(connection, system, action.action_id, facts_of(action), require_dated)
+            num_new_events = add_events(connection, system, events)
+            sequence = require_system(connection, system)
+            return Received(revision, write_readings(), num_new_events, sequence)
 
     # ----------------------------------------------------------------------------------------------- actions
     def record_action(self, action: Action) -> Action:
@@ -147,30 +179,25 @@ class SqliteLedger:
         with writing(self._engine) as connection:
             return add_facts(connection, system, action_id, [transition_fact(fact)], require_known)
 
-    def request_action(self, action: Action) -> Action:
-        """Add an action that somebody asks opswm for: one that is new and only ``proposed``.
-
-        Raises:
-            BadInputError: When the action is known already, or carries other facts than one proposal.
-            NotFoundError: When the system is not registered.
-        """
-        if [fact.status for fact in action.transitions] != ["proposed"] or action.approvals:
-            raise BadInputError(
-                f"a request for action {action.action_id!r} starts with one transition 'proposed' and no approvals; "
-                "observed actions are recorded, not requested"
-            )
+    def request_action(self, action: Action, approvals_needed: int = 1) -> Action:
+        """Add an action that somebody asks opswm for; see :func:`opswm.store.action_requests.propose`."""
         with writing(self._engine) as connection:
-            return add_facts(connection, _system(action), action.action_id, facts_of(action), require_new)
+            return propose(connection, action, approvals_needed)
+
+    def respond(self, system: SystemKey, action_id: str, word: Approval, note: str = "") -> Action:
+        """Add one person's approval or rejection; see :func:`opswm.store.action_requests.respond`."""
+        with writing(self._engine) as connection:
+            return respond(connection, system, action_id, word, note)
 
     def request_transition(self, system: SystemKey, action_id: str, fact: Transition) -> Action:
-        """Take an action to another status on request; the check and the write are one transaction.
-
-        Raises:
-            LifecycleError: When the lifecycle does not allow it from the present status.
-            NotFoundError: When the system or the action is not known.
-        """
+        """Take a requested action to another status; see :func:`opswm.store.action_requests.step`."""
         with writing(self._engine) as connection:
-            return add_facts(connection, system, action_id, [transition_fact(fact)], partial(require_next, fact.status))
+            return step(connection, system, action_id, fact)
+
+    def approvals_needed(self, system: SystemKey, action_id: str) -> int | None:
+        """Return how many approvals an action waits for, None where it was not requested through opswm."""
+        with reading(self._engine) as connection:
+            return approvals_needed(read_facts(connection, system, action_id))
 
     def action(self, system: SystemKey, action_id: str) -> Action:
         """Return one action with everything known about it.
@@ -194,45 +221,34 @@ class SqliteLedger:
         """Add events, each id once; return how many were new.
 
         Raises:
+            BadInputError: When an id stands for an event of other content.
             NotFoundError: When the system is not registered.
         """
-        added = 0
         with writing(self._engine) as connection:
             require_system(connection, system)
-            seen = set(connection.scalars(select(EVENTS.c.event_id).where(within(EVENTS, system))))
-            for event in map(redact_event, events):
-                if event.event_id in seen:
-                    continue
-                seen.add(event.event_id)
-                added += 1
-                row = {
-                    "event_id": event.event_id,
-                    "sequence": next_sequence(connection, system),
-                    "event_at_us": to_microseconds(event.event_at),
-                    "known_at_us": to_microseconds(event.known_at),
-                    "document": event.model_dump_json(),
-                }
-                connection.execute(insert(EVENTS).values(**key_of(system), **row))
-        return added
+            return add_events(connection, system, events)
 
     def events(self, system: SystemKey, as_of: datetime) -> list[Event]:
         """Return events known by ``as_of``, in the order they happened."""
-        query = (
-            select(EVENTS.c.document)
-            .where(within(EVENTS, system), EVENTS.c.known_at_us <= to_microseconds(as_of))
-            .order_by(EVENTS.c.event_at_us, EVENTS.c.sequence)
-        )
         with reading(self._engine) as connection:
-            return [Event.model_validate_json(document) for document in connection.scalars(query)]
+            return read_events(connection, system, as_of)
 
-    def sequence(self, system: SystemKey) -> int:
+    def sequence(self, system: SystemKey, as_of: datetime | None = None) -> int:
         """Return the number of the last fact of a system, 0 before the first.
+
+        Args:
+            system: Which system.
+            as_of: Only facts that a reading as of this moment rests on, so that what is learned later changes
+                nothing.
 
         Raises:
             NotFoundError: When the system is not registered.
         """
         with reading(self._engine) as connection:
-            return require_system(connection, system)
+            last = require_system(connection, system)
+            if as_of is None:
+                return last
+            return max(last_known(connection, system, as_of), last_known_event(connection, system, as_of))
 
     def store_decision(self, answer: RankingAnswer) -> None:
         """Keep a ranking; the same one again changes nothing.
@@ -264,17 +280,6 @@ class SqliteLedger:
         if document is None:
             raise NotFoundError(f"decision {decision_id!r} is not stored")
         return RankingAnswer.model_validate_json(document)
-
-
-def _latest_descriptor(system: SystemKey) -> Select[tuple[int, str, str]]:
-    columns = DESCRIPTORS.c
-    newest_first = select(columns.revision, columns.digest, columns.document).order_by(columns.revision.desc())
-    return newest_first.where(within(DESCRIPTORS, system)).limit(1)
-
-
-def _content_digest(descriptor: SystemDescriptor) -> str:
-    content = descriptor.model_dump(mode="json", exclude={"revision"})
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _system(action: Action) -> SystemKey:

@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Integer,
     MetaData,
@@ -41,11 +42,12 @@ DESCRIPTORS: Final = Table(
     METADATA,
     *_key(),
     Column("revision", Integer, nullable=False),
+    Column("known_at_us", BigInteger, nullable=False),
     Column("digest", String(_DIGEST), nullable=False),
     Column("document", Text, nullable=False),
     PrimaryKeyConstraint("tenant_id", "system_id", "revision"),
 )
-"""Every revision of every descriptor."""
+"""Every revision of every descriptor, and when it was registered."""
 
 ACTION_FACTS: Final = Table(
     "action_facts",
@@ -54,13 +56,19 @@ ACTION_FACTS: Final = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("action_id", String(_ID), nullable=False),
     Column("kind", String(16), nullable=False),
+    Column("asked", Boolean, nullable=False),
+    Column("approvals_needed", Integer, nullable=True),
     Column("known_at_us", BigInteger, nullable=False),
     Column("digest", String(_DIGEST), nullable=False),
     Column("document", Text, nullable=False),
     PrimaryKeyConstraint("tenant_id", "system_id", "sequence"),
     UniqueConstraint("tenant_id", "system_id", "action_id", "kind", "digest"),
 )
-"""Facts about actions, appended only: ``record``, ``transition`` or ``approval``."""
+"""Facts about actions, appended only: ``record``, ``transition`` or ``approval``.
+
+``asked`` marks those that were asked of opswm, as against observed; the record that was asked for says how many
+approvals it waits for.
+"""
 
 EVENTS: Final = Table(
     "events",

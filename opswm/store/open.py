@@ -7,6 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from opswm.clock import Clock
 from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.delta_telemetry import DeltaTelemetry
 from opswm.store.ledger import SqliteLedger
@@ -22,6 +23,10 @@ _METRICS_FOLDER: Final = "metrics"
 @runtime_checkable
 class Telemetry(TelemetryReader, TelemetryWriter, Protocol):
     """Telemetry that can be read and written."""
+
+    def check(self) -> None:
+        """Do nothing but find out whether it can be read."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,13 @@ class Store:
         self.ledger.close()
 
 
-def open_store(path: str | Path, *, create: bool = True) -> Store:
+def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = None) -> Store:
     """Open the store in a folder.
 
     Args:
         path: The folder.
         create: Whether to make it when it is not there.
+        clock: Says when descriptors are registered; this machine's clock where left out.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
@@ -100,5 +106,5 @@ def open_store(path: str | Path, *, create: bool = True) -> Store:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
-    ledger = SqliteLedger.open(f"sqlite:///{folder / _LEDGER_FILE}")
+    ledger = SqliteLedger.open(f"sqlite:///{folder / _LEDGER_FILE}", clock)
     return Store(ledger, DeltaTelemetry(folder / _METRICS_FOLDER))

@@ -94,7 +94,7 @@ def read_timeline(
 
     Args:
         telemetry: Where readings are.
-        ledger: Where the descriptor, actions and events are.
+        ledger: Where actions, events and the revision of the descriptor that held at the moment are.
         system: Which system.
         at: The moment; the last tick ends there.
         num_ticks: How many ticks.
@@ -105,7 +105,7 @@ def read_timeline(
         StoreError: When the store cannot be read.
     """
     at = to_utc(at)
-    descriptor = ledger.descriptor(system)
+    descriptor = ledger.descriptor(system, as_of=at)
     Grid.until(at, descriptor.step_s, num_ticks)
     channel_ids = [channel.channel_id for channel in descriptor.channels]
     since, until = at - lookback(descriptor, num_ticks), at + timedelta(microseconds=1)

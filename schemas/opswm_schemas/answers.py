@@ -46,8 +46,9 @@ class Provenance(Closed):
 
     Attributes:
         data_age_s: Age of the newest telemetry at the decision, seconds; None when there is none.
-        ledger_sequence: The last action fact that was read.
-        table_versions: Version of each telemetry table read.
+        descriptor_revision: The revision that held at the decision.
+        ledger_sequence: The last fact about actions and events that was known at the decision.
+        table_versions: Of each telemetry table, how many batches of the system held something known by then.
     """
 
     decision_id: Identifier

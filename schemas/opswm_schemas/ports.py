@@ -35,8 +35,11 @@ class TelemetryReader(Protocol):
         """
         ...
 
-    def version(self, system: SystemKey) -> int:
-        """Return the version of the metrics table, for provenance."""
+    def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return how many stored batches of the system hold something, or something known by ``as_of``.
+
+        For provenance: it changes with what a reading as of that moment may find, and with nothing else.
+        """
         ...
 
 
@@ -61,8 +64,14 @@ class Ledger(Protocol):
         """Store a descriptor as a new revision (an identical one keeps its revision) and return it."""
         ...
 
-    def descriptor(self, system: SystemKey, revision: int | None = None) -> SystemDescriptor:
-        """Return a revision of a descriptor, the latest by default."""
+    def descriptor(
+        self, system: SystemKey, revision: int | None = None, as_of: datetime | None = None
+    ) -> SystemDescriptor:
+        """Return a revision of a descriptor: the one named, else the one that held at ``as_of``, else the latest.
+
+        A revision holds from when it was registered; the first one for all moments before it, too, so that a
+        system can be asked about the time before anybody described it.
+        """
         ...
 
     def systems(self, tenant_id: str) -> list[SystemDescriptor]:
@@ -82,15 +91,15 @@ class Ledger(Protocol):
         ...
 
     def record_events(self, system: SystemKey, events: Iterable[Event]) -> int:
-        """Add events, each id once; return how many were new."""
+        """Add events, each id once, and refuse an id with other content; return how many were new."""
         ...
 
     def events(self, system: SystemKey, as_of: datetime) -> list[Event]:
         """Return events known by ``as_of``, in order."""
         ...
 
-    def sequence(self, system: SystemKey) -> int:
-        """Return the sequence number of the last fact, for provenance."""
+    def sequence(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return the number of the last fact, or of the last that was known by ``as_of``, for provenance."""
         ...
 
     def store_decision(self, answer: RankingAnswer) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from tests.api.system import descriptor_document
+
 ACTIONS = "/v1/systems/corner-shop/actions"
 REQUESTS = "/v1/systems/corner-shop/action-requests"
 
@@ -103,6 +105,31 @@ def test_requests_that_break_the_lifecycle_are_refused(shop: TestClient, steps: 
     assert refused.json()["type"] == "urn:opswm:problem:lifecycle"
     assert "allowed next" in refused.json()["detail"]
     assert shop.get(f"{ACTIONS}/{action_id}").json()["status"] == [*["proposed"], *steps][-1]
+
+
+def test_as_many_people_approve_as_the_capability_needs(client: TestClient) -> None:
+    """Three different others, counted whatever case their names are in; only then can it be scheduled."""
+    document = descriptor_document()
+    document["capabilities"][1]["approvals_needed"] = 3
+    client.post("/v1/systems", json=document).raise_for_status()
+    asked = client.post(REQUESTS, json=proposal()).json()
+    assert (asked["status"], asked["approvals_needed"]) == ("proposed", 3)
+    action_id = asked["action"]["action_id"]
+
+    def move(status: str, by: str) -> Any:
+        return client.post(f"{REQUESTS}/{action_id}/transitions", json={"status": status, "by": by})
+
+    assert [move("approved", name).json()["status"] for name in ("bob", "Bob", "carol")] == ["proposed"] * 3
+    assert move("approved", "Alice").status_code == 409
+    assert move("scheduled", "alice").status_code == 409
+    observed_word = client.post(f"{ACTIONS}/{action_id}/transitions", json=fact("approved", 30)).json()
+    assert observed_word["status"] == "proposed"
+    assert "does not count" in observed_word["contradictions"][0]
+    client.post("/v1/systems", json=descriptor_document()).raise_for_status()  # needs one approval only
+    done = move("approved", "dave").json()
+    assert done["status"] == "approved"
+    assert [word["responder"] for word in done["action"]["approvals"]] == ["bob", "carol", "dave"]
+    assert move("scheduled", "alice").json()["status"] == "scheduled"
 
 
 def test_nobody_approves_their_own_request(shop: TestClient) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.system import AT, points
+from tests.api.system import AT, descriptor_document, points
 
 QUESTION = {"system_id": "corner-shop", "at": AT.isoformat(), "horizon_ticks": 11}
 SCALE = {"target": "checkout", "params": {"type": "scale_horizontal", "to_replicas": 8}}
@@ -171,7 +171,7 @@ def test_without_telemetry_there_is_no_advice(shop: TestClient) -> None:
 
 
 def test_what_became_known_later_changes_no_bit_of_a_ranking(shop: TestClient) -> None:
-    """Later telemetry, corrections, endings and outcomes leave every number of an earlier question as it was."""
+    """Later facts and revisions of the descriptor leave an earlier answer as it was, its decision id included."""
     system = "/v1/systems/corner-shop"
     action = {
         "action_id": "restart-41",
@@ -207,9 +207,20 @@ def test_what_became_known_later_changes_no_bit_of_a_ranking(shop: TestClient) -
     }
     shop.post(f"{system}/actions", json={**action, **told}).raise_for_status()
 
-    after = shop.post("/v1/rankings", json=QUESTION).json()
-    assert after["provenance"]["ledger_sequence"] > before["provenance"]["ledger_sequence"]
-    assert {**after, "provenance": None} == {**before, "provenance": None}
+    event = {"event_id": "e-late", "type": "note", "name": "later", "event_at": moment(-10), "known_at": moment(+1)}
+    shop.post(f"{system}/events", json={"events": [event]}).raise_for_status()
+    revised = {**descriptor_document(), "capabilities": descriptor_document()["capabilities"][:1]}
+    revised["objectives"] = [{"objective_id": "other", "entity_id": "checkout"}]
+    assert shop.post("/v1/systems", json=revised).json()["revision"] == 2
+    other = {**descriptor_document(), "system_id": "other-shop"}
+    shop.post("/v1/systems", json=other).raise_for_status()
+    shop.post("/v1/systems/other-shop/telemetry", json={"batch_id": "b", "points": points()}).raise_for_status()
+
+    again = shop.post("/v1/rankings", json=QUESTION)
+    assert again.json() == before
+    assert shop.get(again.headers["location"]).json() == before
+    latest = shop.post("/v1/rankings", json={**QUESTION, "at": None}).json()
+    assert latest["provenance"]["descriptor_revision"] == 2
     now = shop.post("/v1/rankings", json={**QUESTION, "at": moment(+310)}).json()
     assert now["ranked"] != before["ranked"]
 

@@ -99,6 +99,22 @@ def test_a_bad_recording_is_refused_and_nothing_of_it_stays(
     assert registered.post("/v1/rankings", json=question).json()["provenance"]["table_versions"] == {"metrics": 1}
 
 
+def test_a_recording_leaves_the_guardrails_of_a_registered_system_alone(registered: TestClient, tmp_path: Path) -> None:
+    """One whose descriptor says less than the registered one is refused, and the same question keeps its answer."""
+    content = write_recording(tmp_path / "night.zip").read_bytes()
+    at = registered.post(URL, content=content, headers=ZIP).json()["until"]
+    before = registered.post("/v1/rankings", json={"system_id": "corner-shop", "at": at}).json()
+    bare = descriptor_document()
+    for capability in bare["capabilities"]:
+        capability |= {"approvals_needed": 0, "bounds": {}}
+    hostile = write_recording(tmp_path / "hostile.zip", capabilities=bare["capabilities"]).read_bytes()
+    refused = registered.post(URL, content=hostile, headers=ZIP)
+    assert refused.status_code == 422
+    assert "a recording changes no registered system" in refused.json()["detail"]
+    assert registered.get("/v1/systems/corner-shop").json()["revision"] == 1
+    assert registered.post("/v1/rankings", json={"system_id": "corner-shop", "at": at}).json() == before
+
+
 def test_what_is_no_zip_or_of_another_system_is_refused(registered: TestClient, tmp_path: Path) -> None:
     """Another media type gets 415, bytes that are no zip and recordings of other systems 422, unknown systems 404."""
     content = write_recording(tmp_path / "other.zip", system_id="other-shop").read_bytes()

@@ -15,8 +15,10 @@ from opswm_api.dependencies import CurrentKey, CurrentServices
 from opswm_api.problem_documents import ProblemItem
 from opswm_api.problems import ProblemError, described
 from opswm_api.routes.actions import ActionView, view
-from opswm_schemas.actions.record import Action, Actor, Source, Target, Transition
+from opswm_api.services import Services
+from opswm_schemas.actions.record import Action, Actor, Approval, Source, Target, Transition
 from opswm_schemas.base import Closed, Identifier, ShortText
+from opswm_schemas.ports import SystemKey
 from opswm_schemas.questions import CandidateAction, Course
 
 router = APIRouter(prefix="/systems/{system_id}/action-requests", tags=["action requests"], route_class=BoundedRoute)
@@ -26,7 +28,7 @@ RequestedStatus = Literal["approved", "rejected", "expired", "cancelled", "sched
 
 
 class ActionRequest(Closed):
-    """Asks that an action be done; it becomes ``proposed`` and waits for approval.
+    """Asks that an action be done; it becomes ``proposed`` and waits for as many approvals as its capability needs.
 
     Attributes:
         action: What is asked for; must be within a capability of the system. ``delay_ticks`` is of no
@@ -78,19 +80,27 @@ def request_action(asked: ActionRequest, key: CurrentKey, services: CurrentServi
         reversibility=checked.reversibility,
         incident_id=asked.incident_id,
     )
-    stored = services.store.ledger.request_action(action)
+    stored = services.store.ledger.request_action(action, checked.approvals_needed)
     response.headers["Location"] = f"/v1/systems/{quote(key.system_id)}/actions/{stored.action_id}"
-    return view(stored)
+    return _request_view(stored, key, services)
 
 
 @router.post("/{action_id:path}/transitions", responses=described(404, 409, 413, 415, 422, 503))
 def request_transition(
     action_id: ActionId, asked: TransitionRequest, key: CurrentKey, services: CurrentServices
 ) -> ActionView:
-    """Approve, reject, expire, cancel or schedule an action; 409 where the lifecycle does not allow it."""
-    ledger = services.store.ledger
-    if asked.status == "approved" and ledger.action(key, action_id).actor.id == asked.by:
-        detail = f"{asked.by!r} asked for action {action_id!r} and cannot approve it; another person has to"
-        raise ProblemError(409, detail, kind="lifecycle")
-    fact = Transition.observed(services.clock.now(), status=asked.status, source=f"opswm:{asked.by}", note=asked.note)
-    return view(ledger.request_transition(key, action_id, fact))
+    """Approve, reject, expire, cancel or schedule an action; 409 where the lifecycle does not allow it.
+
+    Each approval is one person's; the action becomes ``approved`` with the last one that its capability needs, and
+    at least one is needed. Whoever asked for the action is not among them.
+    """
+    ledger, now = services.store.ledger, services.clock.now()
+    if asked.status in ("approved", "rejected"):
+        word = Approval.observed(now, decision=asked.status, status=asked.status, responder=asked.by)
+        return _request_view(ledger.respond(key, action_id, word, asked.note), key, services)
+    fact = Transition.observed(now, status=asked.status, source=f"opswm:{asked.by}", note=asked.note)
+    return _request_view(ledger.request_transition(key, action_id, fact), key, services)
+
+
+def _request_view(action: Action, key: SystemKey, services: Services) -> ActionView:
+    return view(action, services.store.ledger.approvals_needed(key, action.action_id))

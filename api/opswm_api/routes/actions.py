@@ -1,5 +1,6 @@
 """``/v1/systems/{system_id}/actions``: what was observed to be done; facts, which are never refused for being late."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -25,12 +26,15 @@ class ActionView(Closed):
 
     Attributes:
         status: Derived from the transitions, whatever order they came in.
-        contradictions: Facts that cannot all be right, in words.
+        contradictions: Facts that cannot all be right, or that do not count, in words.
+        approvals_needed: How many others have to approve an action that was requested here; null where this answer
+            does not say, or nobody requested it here.
     """
 
     action: Action
     status: ActionStatus
     contradictions: list[str]
+    approvals_needed: int | None = None
 
 
 class ActionList(Closed):
@@ -40,9 +44,19 @@ class ActionList(Closed):
     actions: list[ActionView]
 
 
-def view(action: Action) -> ActionView:
-    """Return an action with its derived status and contradictions."""
-    return ActionView(action=action, status=action.status, contradictions=action.contradictions())
+def view(action: Action, approvals_needed: int | None = None, given: Sequence[Transition] = ()) -> ActionView:
+    """Return an action with its derived status and contradictions.
+
+    Args:
+        action: With its facts.
+        approvals_needed: Of a request.
+        given: Facts just stored; those that do not count for the action are named.
+    """
+    counted = {(fact.status, fact.event_at, fact.known_at) for fact in action.transitions}
+    void = [fact.status for fact in given if (fact.status, fact.event_at, fact.known_at) not in counted]
+    told = [f"{status!r} was observed and does not count: a request is {status} at /action-requests" for status in void]
+    words = [*action.contradictions(), *told]
+    return ActionView(action=action, status=action.status, contradictions=words, approvals_needed=approvals_needed)
 
 
 @router.post("", status_code=201, responses=described(404, 413, 415, 422, 503))
@@ -52,7 +66,7 @@ def record_action(
     """Record an observed action, or further facts about a known one; contradictions are flagged, not refused."""
     require_same_system(action.tenant_id, action.system_id, key)
     require_known_targets(action.targets, descriptor)
-    return view(services.store.ledger.record_action(action))
+    return view(services.store.ledger.record_action(action), given=action.transitions)
 
 
 @router.post("/{action_id:path}/transitions", responses=described(404, 413, 415, 422, 503))
@@ -60,7 +74,7 @@ def record_transition(
     action_id: ActionId, transition: Transition, key: CurrentKey, services: CurrentServices
 ) -> ActionView:
     """Append one observed change of status to a recorded action."""
-    return view(services.store.ledger.record_transition(key, action_id, transition))
+    return view(services.store.ledger.record_transition(key, action_id, transition), given=[transition])
 
 
 @router.get("", responses=described(404, 422, 503))

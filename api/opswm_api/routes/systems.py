@@ -11,7 +11,6 @@ from opswm_api.problem_documents import ProblemItem
 from opswm_api.problems import ProblemError, described
 from opswm_schemas.base import Closed, Identifier, ShortText
 from opswm_schemas.descriptor import SystemDescriptor
-from opswm_schemas.ports import SystemKey
 
 router = APIRouter(prefix="/systems", tags=["systems"], route_class=BoundedRoute)
 
@@ -40,7 +39,9 @@ def register_system(
 ) -> SystemDescriptor:
     """Register a system, or a new revision of it.
 
-    The revision is counted here: 201 with a new one, 200 when the latest revision says the same already.
+    The revision is counted here: 201 with a new one, 200 when the latest revision says the same already. It holds
+    from now on: questions about earlier moments are answered by the revision that held then, and those about
+    moments before the first revision by that one.
     """
     if descriptor.tenant_id != settings.tenant_id:
         detail = (
@@ -50,11 +51,8 @@ def register_system(
     if "/" in descriptor.system_id:
         detail = f"system_id {descriptor.system_id!r} holds a '/', which no path here can name; use '.' or '-'"
         raise ProblemError(422, detail, kind="system-id", errors=[ProblemItem(pointer="#/system_id", detail=detail)])
-    ledger = services.store.ledger
-    key = SystemKey(descriptor.tenant_id, descriptor.system_id)
-    before = {known.system_id: known.revision for known in ledger.systems(settings.tenant_id)}
-    stored = ledger.register(descriptor)
-    if before.get(key.system_id) == stored.revision:
+    stored, is_new = services.store.ledger.registered(descriptor)
+    if not is_new:
         response.status_code = 200
     response.headers["Location"] = f"/v1/systems/{quote(stored.system_id)}"
     return stored
@@ -63,7 +61,7 @@ def register_system(
 @router.get("", responses=described(503))
 def list_systems(services: CurrentServices, settings: CurrentSettings) -> SystemList:
     """List the systems of this tenant."""
-    found = sorted(services.store.ledger.systems(settings.tenant_id), key=lambda descriptor: descriptor.system_id)
+    found = services.store.ledger.systems(settings.tenant_id)
     return SystemList(
         systems=[
             SystemSummary(

@@ -1,14 +1,19 @@
 """The ledger: descriptors, actions, events and decisions in a database."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.ledger import SqliteLedger
 from opswm_schemas.actions.lifecycle import LifecycleError
 from opswm_schemas.actions.parameters import ConfigChange
-from opswm_schemas.actions.record import Action
+from opswm_schemas.actions.record import Action, Actor, Approval
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
 from opswm_schemas.ports import Ledger, SystemKey
@@ -54,6 +59,22 @@ def answer(decision_id: str, headline: str = "wait", system_id: str = "shop", ne
     )  # fmt: skip
 
 
+@dataclass
+class Turned:
+    """A clock that a test sets."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        """Return what it was set to."""
+        return self.at
+
+
+def actor(name: str) -> Actor:
+    """Return a person."""
+    return Actor(kind="human", id=name)
+
+
 def test_it_is_the_port(ledger: SqliteLedger) -> None:
     """The ledger has every method the core asks of one."""
     assert isinstance(ledger, Ledger)
@@ -69,6 +90,42 @@ def test_a_changed_descriptor_is_a_new_revision(ledger: SqliteLedger) -> None:
     assert ledger.descriptor(SHOP) == shop().model_copy(update={"revision": 3})
     assert ledger.revision_of(shop(description="two")) == 2
     assert ledger.revision_of(shop(description="three")) is None
+
+
+def test_a_revision_holds_from_when_it_was_registered() -> None:
+    """As of a moment the newest revision registered by then holds; the first one for all time before it."""
+    clock = Turned(after(10))
+    ledger = SqliteLedger.open("sqlite://", clock)
+    ledger.register(shop(description="one"))
+    clock.at = after(20)
+    ledger.register(shop(description="two"))
+    held = [ledger.descriptor(SHOP, as_of=after(second)).description for second in (-1e6, 10, 19.999999, 20, 1e6)]
+    assert held == ["one", "one", "one", "two", "two"]
+    assert ledger.descriptor(SHOP, 1, as_of=after(30)).description == "one"
+    ledger.close()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    facts=st.lists(st.tuples(st.sampled_from(["a1", "a2", "e1", "e2", "e3"]), st.integers(0, 9)), max_size=8),
+    at_s=st.integers(0, 9),
+)
+def test_the_sequence_as_of_a_moment_rests_on_nothing_later(facts: list[tuple[str, int]], at_s: int) -> None:
+    """It grows with each fact known by the moment, and with no other."""
+    ledger = SqliteLedger.open("sqlite://")
+    ledger.register(shop())
+    seen: set[tuple[str, int]] = set()
+    for name, known_s in facts:
+        before = ledger.sequence(SHOP, after(at_s))
+        if name.startswith("a"):
+            ledger.record_action(scaling(name, moved("started", 0, known_s)))
+            is_new = (name, known_s) not in seen
+        else:
+            ledger.record_events(SHOP, [alert(name, 0, known_s)])
+            is_new = all(other != name for other, _ in seen)
+        seen.add((name, known_s))
+        assert (ledger.sequence(SHOP, after(at_s)) > before) == (is_new and known_s <= at_s)
+    ledger.close()
 
 
 def test_systems_are_listed_by_tenant(ledger: SqliteLedger) -> None:
@@ -178,6 +235,11 @@ def test_more_facts_than_an_action_holds_are_refused(ledger: SqliteLedger) -> No
     assert len(ledger.record_transition(SHOP, "a1", moved("started", 7)).transitions) == 1000
 
 
+def word(responder: str, second: float, decision: Literal["approved", "rejected"] = "approved") -> Approval:
+    """Return what somebody says about a request."""
+    return Approval.observed(after(second), decision=decision, responder=responder)
+
+
 def test_requests_keep_to_the_lifecycle(ledger: SqliteLedger) -> None:
     """A request begins proposed and new, and goes only where the lifecycle allows; a refusal changes nothing."""
     assert ledger.request_action(scaling("a1", moved("proposed", 1))).status == "proposed"
@@ -187,10 +249,59 @@ def test_requests_keep_to_the_lifecycle(ledger: SqliteLedger) -> None:
         ledger.request_action(scaling("a2", moved("started", 2)))
     with pytest.raises(LifecycleError, match="'proposed' cannot become 'succeeded'"):
         ledger.request_transition(SHOP, "a1", moved("succeeded", 3))
+    with pytest.raises(BadInputError, match="follows from what approvers say"):
+        ledger.request_transition(SHOP, "a1", moved("approved", 3))
     assert ledger.action(SHOP, "a1").status == "proposed"
-    assert ledger.request_transition(SHOP, "a1", moved("approved", 4)).status == "approved"
+    assert ledger.respond(SHOP, "a1", word("bo", 4)).status == "approved"
+    assert ledger.request_transition(SHOP, "a1", moved("scheduled", 5)).status == "scheduled"
     with pytest.raises(NotFoundError, match="'a9'"):
-        ledger.request_transition(SHOP, "a9", moved("approved", 4))
+        ledger.respond(SHOP, "a9", word("bo", 4))
+
+
+def test_as_many_others_approve_as_are_needed(ledger: SqliteLedger) -> None:
+    """Approvals are kept one by one; the same person counts once, the one who asked never, however it is spelt."""
+    ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=3)
+    assert ledger.approvals_needed(SHOP, "a1") == 3
+    told = [ledger.respond(SHOP, "a1", word(name, second)) for second, name in enumerate(["bo", "cy", "BO", "Cy"], 2)]
+    assert [action.status for action in told] == ["proposed"] * 4
+    with pytest.raises(LifecycleError, match="'ANA' asked for action 'a1' and cannot approve it"):
+        ledger.respond(SHOP, "a1", word("ANA", 8))
+    with pytest.raises(LifecycleError, match="'proposed' cannot become 'scheduled'"):
+        ledger.request_transition(SHOP, "a1", moved("scheduled", 8))
+    done = ledger.respond(SHOP, "a1", word("di", 9))
+    assert (done.status, [given.responder for given in done.approvals]) == ("approved", ["bo", "cy", "di"])
+    assert ledger.actions(SHOP, after(8))[0].status == "proposed"
+
+
+def test_a_rejection_ends_a_request(ledger: SqliteLedger) -> None:
+    """One person's rejection is enough, and no approval follows it."""
+    ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=2)
+    ledger.respond(SHOP, "a1", word("bo", 2))
+    assert ledger.respond(SHOP, "a1", word("cy", 3, "rejected"), "too risky").transitions[-1].note == "too risky"
+    with pytest.raises(LifecycleError, match="'rejected' cannot become 'approved'"):
+        ledger.respond(SHOP, "a1", word("di", 4))
+
+
+def test_what_is_observed_neither_approves_nor_changes_a_request(ledger: SqliteLedger) -> None:
+    """Observed approvals, schedulings, requesters and parameters of a request are stored and do not count."""
+    ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=2)
+    forged = scaling("a1", moved("approved", 2), moved("scheduled", 3), to_replicas=99)
+    forged = forged.model_copy(update={"approvals": [word("bo", 2), word("cy", 2)], "actor": actor("eve")})
+    ledger.record_action(forged)
+    stored = ledger.record_transition(SHOP, "a1", moved("approved", 4))
+    assert (stored.status, stored.approvals, stored.actor.id) == ("proposed", [], "ana")
+    assert stored.params.model_dump()["to_replicas"] == 5
+    assert ledger.respond(SHOP, "a1", word("bo", 5)).status == "proposed"
+    assert ledger.record_transition(SHOP, "a1", moved("started", 6)).status == "started"
+
+
+def test_observed_actions_cannot_be_approved_here(ledger: SqliteLedger) -> None:
+    """What was only observed is approved and ended by whoever runs it."""
+    ledger.record_action(scaling("a1", moved("proposed", 1)))
+    with pytest.raises(LifecycleError, match="was observed, not requested"):
+        ledger.respond(SHOP, "a1", word("bo", 2))
+    with pytest.raises(LifecycleError, match="was observed, not requested"):
+        ledger.request_transition(SHOP, "a1", moved("cancelled", 2))
 
 
 def test_secrets_are_gone_before_they_are_written(ledger: SqliteLedger, tmp_path: Path) -> None:
@@ -218,6 +329,19 @@ def test_events_count_once_and_are_read_as_of(ledger: SqliteLedger) -> None:
     assert [event.event_id for event in ledger.events(SHOP, after(30))] == ["e3", "e1", "e2"]
     with pytest.raises(NotFoundError):
         ledger.record_events(SystemKey("default", "mall"), given)
+
+
+@pytest.mark.parametrize("stored_before", [True, False])
+def test_an_event_is_never_another_one(ledger: SqliteLedger, stored_before: bool) -> None:
+    """A used id with other content is refused, within one batch too; one that was only learned again is the same."""
+    first, other = alert("e1", 5, 5), alert("e1", 5, 5).model_copy(update={"name": "fast"})
+    if stored_before:
+        ledger.record_events(SHOP, [first])
+    batch = [alert("e0", 1, 1), other] if stored_before else [alert("e0", 1, 1), first, other]
+    with pytest.raises(BadInputError, match="'e1' was given before with another 'name'"):
+        ledger.record_events(SHOP, batch)
+    assert [event.event_id for event in ledger.events(SHOP, after(9))] == (["e1"] if stored_before else [])
+    assert ledger.record_events(SHOP, [first, alert("e1", 5, 8)]) == (0 if stored_before else 1)
 
 
 def test_decisions_are_kept_as_they_were_answered(ledger: SqliteLedger) -> None:

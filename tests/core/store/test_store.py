@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from opswm.errors import BadInputError, NotFoundError
+from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.ingest import Ingested, ingest_recording
 from opswm.store.open import Store, open_store
@@ -82,21 +82,57 @@ def test_a_recording_comes_in_once(store: Store, tmp_path: Path) -> None:
 def test_an_interrupted_recording_is_completed_by_ingesting_it_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cut off after the readings, a second run adds what is missing and doubles nothing."""
+    """Cut off between readings and facts, no system is half known; a second run completes it and doubles nothing."""
     path = recorded(tmp_path / "r")
 
     class CutOffError(Exception):
         """The process ended here."""
 
     def cut(step: str, share: float) -> None:
-        if step == "actions":
+        if step == "committing":
             raise CutOffError
 
     with Recording.open(path) as recording, pytest.raises(CutOffError):
         ingest_recording(store, recording, cut)
-    assert contents(store) == (3, 0, 0, 0)
+    assert store.ledger.systems("default") == []
     ingest(store, path)
     assert contents(store) == (3, 1, 1, 3)
+
+
+def test_a_recording_changes_no_registered_system(store: Store, tmp_path: Path) -> None:
+    """One that describes the system in another way is refused with what to do, and leaves no trace at all."""
+    store.ledger.register(shop(description="with guardrails"))
+    path = recorded(tmp_path / "old-incident")
+    with pytest.raises(BadInputError, match="register that descriptor first, else store the recording under"):
+        ingest(store, path)
+    assert contents(store) == (0, 0, 0, 0)
+    assert store.ledger.descriptor(SHOP) == shop(description="with guardrails")
+    store.ledger.register(shop())
+    assert ingest(store, path).descriptor_revision == 2
+    assert contents(store) == (3, 1, 1, 3)
+
+
+def test_readings_that_cannot_be_written_take_the_facts_with_them(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the readings are refused, neither the system nor its actions and events are there."""
+
+    def refuse(*_: object) -> int:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(store.telemetry, "append_metrics", refuse)
+    with pytest.raises(StoreError, match="disk is full"):
+        ingest(store, recorded(tmp_path / "r"))
+    assert nothing_is_stored(store)
+
+
+def test_a_recording_that_contradicts_known_events_leaves_no_trace(store: Store, tmp_path: Path) -> None:
+    """An event under a used id that says something else refuses the whole recording."""
+    store.ledger.register(shop())
+    store.record_events(SHOP, [EVENT.model_copy(update={"name": "fast"})])
+    with pytest.raises(BadInputError, match="'e1' was given before with another 'name'"):
+        ingest(store, recorded(tmp_path / "r"))
+    assert contents(store) == (0, 0, 1, 1)
 
 
 def nothing_is_stored(store: Store) -> bool:

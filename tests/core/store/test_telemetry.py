@@ -215,3 +215,15 @@ def test_reading_is_a_filter_over_all_batches(
     found = values(telemetry, since=after(since), until=after(until), as_of=after(as_of))
     expected = [row[3] for rows in batches for row in rows if since <= row[1] < until and row[2] <= as_of]
     assert sorted(found) == sorted(expected)
+
+
+def test_the_version_as_of_a_moment_counts_what_was_known_by_then(telemetry: Telemetry) -> None:
+    """Batches of the system that hold something known by the moment, to the microsecond; no other system's."""
+    awkward = SystemKey("default", "shop/2@eu#1")
+    for number, known_s in enumerate((5.0, 5.000001, 7.0)):
+        rows = [("web.rps", 1.0, known_s, 5.0), ("web.rps", 2.0, 90.0, 5.0)]
+        telemetry.append_metrics(awkward, readings(rows), f"b{number}")
+    telemetry.append_metrics(SHOP, readings([("web.rps", 1.0, 1.0, 5.0)]), "b0")
+    found = [telemetry.version(awkward, after(second)) for second in (4.999999, 5, 5.000001, 6.999999, 7, 99)]
+    assert found == [0, 1, 2, 2, 3, 3]
+    assert (telemetry.version(awkward), telemetry.version(SHOP), telemetry.version(SHOP, after(0))) == (3, 1, 0)
