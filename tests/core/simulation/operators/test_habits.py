@@ -9,7 +9,7 @@ from opswm.simulation.kernel.blueprint import Ability, Blueprint, Level
 from opswm.simulation.kernel.web_shop import web_shop
 from opswm.simulation.operators.habits import ROUTINE_TYPES, Habits, draw_delay_s, draw_fate, routine_courses
 
-DRAWS = 6000
+DRAWS = 3000
 HABITS = Habits()
 
 

@@ -27,6 +27,7 @@ def test_the_recorded_chance_is_the_policys(known: Known) -> None:
     assert torch.equal(points.chosen_propensity, expected[rows, points.chosen])
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_point_in_any_batch() -> None:
     """In one batch or in several: the same choice, chance and cost."""
     plan, seeds = EpisodePlan(system="web_shop", context_ticks=3, calm_share=1.0), (4, 9, 6)

@@ -58,9 +58,9 @@ def test_what_choices_look_like_without_the_hidden_variable() -> None:
 
 
 def test_choices_come_as_often_as_their_chance_says() -> None:
-    """Over 4,000 occasions each candidate is taken within four standard errors of its propensity."""
+    """Over 2,000 occasions each candidate is taken within four standard errors of its propensity."""
     chance = propensities(Policy(4.0), SCORE, STAYING)
-    occasions = 4000
+    occasions = 2000
     taken = torch.stack([choose(chance, (11, 12), occasion) for occasion in range(occasions)])
     for world in range(2):
         share = torch.bincount(taken[:, world], minlength=3).double() / occasions

@@ -125,6 +125,7 @@ def test_what_is_not_carried_out_changes_nothing(shop: Lived, untouched: Respons
     assert torch.equal(found.bad_share, untouched.bad_share)
 
 
+@pytest.mark.slow
 def test_what_is_not_written_down_happens_all_the_same(shop: Lived, response: Response) -> None:
     """Whether the log is complete changes the log alone."""
     complete = respond(shop, Policy(1.0), TICKS, replace(BUSY, unlogged_share=0.0), LOOK, 8)
