@@ -242,7 +242,11 @@ def _observed(
     there = measured(blueprints, seen.signals.shape[2])
     missing = torch.tensor([blueprint.missing_ratio for blueprint in blueprints])
     first = settle_ticks(plan.step_s)
-    value, stored = observe(seen.signals, there, missing, seeds, first, plan.step_s)
+    noisy, gaps = (
+        torch.tensor([float(getattr(blueprint, name)) for blueprint in blueprints])
+        for name in ("noise_scale", "gap_ratio")
+    )
+    value, stored = observe(seen.signals, there, missing, seeds, first, plan.step_s, noisy, gaps)
     when = schedule(tape, parameters.operations, seeds)
     desired = seen.signals[..., _DESIRED].numpy()
     done = [

@@ -1,5 +1,6 @@
 """Turn a sketch of parts, links, demand and objectives into a whole blueprint: sized, placed, with abilities."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -51,4 +52,6 @@ def finish(
         sensors=choose_sensors(sized, rng, whole_schema),
         missing_ratio=round(float(rng.uniform(0.0, 0.03)), 4),
         step_s=step_s,
+        noise_scale=1.0 if whole_schema else round(math.exp(rng.normal(0.0, 0.4)), 3),
+        gap_ratio=0.0 if whole_schema else float(rng.choice([0.0, 0.0, 0.005, 0.02])),
     )

@@ -27,6 +27,8 @@ SAMPLED: Final[dict[str, float]] = {"latency_mean": 1.0, "latency_p50": 1.2, "la
 OUTSIDE: Final = frozenset({"replicas_ready", "replicas_desired", "restart_rate", "consumer_lag", "version_age"})
 """Signals that the platform reports, which an entity without a replica still has."""
 
+GAP_TICKS: Final = 6
+_GAPS: Final = 1 << 24  # far from any tick, so that gaps and single failures do not share draws
 _UNIT_INTERVAL: Final = frozenset(
     {"cpu_utilization", "memory_ratio", "cache_hit_ratio", "error_ratio", "breaker_open_ratio"}
 )
@@ -49,6 +51,8 @@ def observe(
     seeds: Int[Tensor, " W"],
     first_tick: int,
     step_s: int,
+    noise_scale: Float[Tensor, " W"] | None = None,
+    gap_ratio: Float[Tensor, " W"] | None = None,
 ) -> tuple[Float[Tensor, "W T N C"], Bool[Tensor, "W T N C"]]:
     """Return readings in canonical units and which of them were stored; what was not is 0.
 
@@ -59,6 +63,8 @@ def observe(
         seeds: One per world and exogenous future.
         first_tick: Number of the first tick, which keys the noise.
         step_s: Length of a tick.
+        noise_scale: How noisy monitoring is, as a multiple of what is usual.
+        gap_ratio: Chance that all scrapes of a part fail for ``GAP_TICKS`` on end.
     """
     _, ticks, entities, count = signals.shape
     column = {name: index for index, name in enumerate(SIGNALS)}
@@ -67,6 +73,11 @@ def observe(
     counters = torch.arange(first_tick, first_tick + ticks, dtype=torch.int32, device=signals.device)[None, :, None]
     z = noise.normal(noise.uniform(noise.draw(measurement[:, None], counters))).view(signals.shape)
     scraped = noise.uniform(noise.draw(missing[:, None], counters)) >= missing_ratio[:, None, None]
+    if noise_scale is not None:
+        z = z * noise_scale[:, None, None, None]
+    if gap_ratio is not None:
+        stretches = torch.div(counters, GAP_TICKS, rounding_mode="floor") + _GAPS
+        scraped &= noise.uniform(noise.draw(missing[:, None], stretches)) >= gap_ratio[:, None, None]
 
     requests = (signals[..., column["request_rate"]] * step_s).clamp(min=0.0)
     relative = torch.tensor([RELATIVE.get(name, 0.0) for name in SIGNALS], device=signals.device)
