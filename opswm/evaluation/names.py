@@ -11,7 +11,7 @@ MODELS: Final = (
     "opswm", "opswm_debug", "no_op", "random", "runbook", "fault_lookup", "clairvoyant", "privileged", "mean_effect",
     "lightgbm_forecast", "lightgbm_effect", "lightgbm_lambdarank", "seasonal_naive", "autoets", "tsmixerx", "nhits",
     "tft", "chronos2", "pets", "lewm", "rssm", "gnet", "dowhy_gcm", "queue_twin", "behaviour_cloning", "more_workers",
-    "more_cores_per_slot", "persistence", "capacity_regression", "lightgbm_monotone", "",
+    "more_cores_per_slot", "persistence", "capacity_regression", "lightgbm_monotone", "ciw", "",
 )  # fmt: skip
 """Who was measured; empty where it is the software itself."""
 

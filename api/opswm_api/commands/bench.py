@@ -77,6 +77,48 @@ def bench_demeter(
     _report(found, out, as_json, None)
 
 
+@bench.command("simulate")
+def bench_simulate(
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, max=600.0, help="For each batch size.")] = 8.0,
+    quick: Annotated[bool, typer.Option("--quick", help="Few batch sizes, a second each.")] = False,
+    points: Annotated[
+        int | None, typer.Option("--points", min=1, help="Generate so many decision points into --work instead.")
+    ] = None,
+    entities: Annotated[int, typer.Option("--entities", min=3, max=1_000, help="Rough size of random systems.")] = 50,
+    work: Annotated[Path | None, typer.Option("--work", help="Folder of generated points; resumed.")] = None,
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Side by side, one thread each.")] = 2,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Entity-seconds per second of the simulator with all mechanics on, beside ciw on a network both can run.
+
+    With --points: how long that many decision points take (640 s of history, 160 s of horizon, 8 branches).
+    """
+    from dataclasses import replace
+    from importlib.metadata import version
+
+    from opswm.evaluation.simulate import bench as speed
+    from opswm.evaluation.simulate.points import bulk
+
+    if (points is None) != (work is None):
+        raise typer.BadParameter("--points and --work go together: what to generate, and where")
+    if points is not None and work is not None:
+        with progress("points") as advance:
+            made = bulk(points, entities, work, seed, processes, advance)
+        found = speed.bench_points(made, version("opswm"), seed)
+    else:
+        config = speed.QUICK if quick else speed.SpeedConfig(seconds=seconds)
+        console = stderr()
+        found = speed.bench_speed(
+            replace(config, entities=entities, processes=processes),
+            version("opswm"),
+            seed,
+            lambda what: console.print(f"[dim]{what}[/dim]"),
+        )
+    _report(found, out, as_json, None)
+
+
 DEMO_METRICS = ("regret", "regret_raw", "top1", "kendall_tau_b", "sign_agreement", "coverage90", "abstention")
 """Columns of the demo's table; the result file has them all."""
 
