@@ -16,7 +16,7 @@ from opswm.store.open import Store
 from opswm.store.redaction import redact_answer
 from opswm.timeline.build import read_timeline
 from opswm.timeline.timeline import Timeline
-from opswm_api.limits import Question, require_in_time
+from opswm_api.limits import Question, require_in_time, require_work_within
 from opswm_api.mind import Mind
 from opswm_schemas.answers import ForecastAnswer, RankingAnswer, WhatIfAnswer
 from opswm_schemas.ports import SystemKey
@@ -32,16 +32,25 @@ class Advisor:
         clock: What "now" is where a question does not say.
         tenant_id: Whose systems they are.
         policy: How cautious rankings are.
+        max_work: Most courses times parts (entities and relations) that a question may be about; any number where
+            left out.
     """
 
     def __init__(
-        self, store: Store, mind: Mind, clock: Clock, tenant_id: str = "default", policy: RankingPolicy | None = None
+        self,
+        store: Store,
+        mind: Mind,
+        clock: Clock,
+        tenant_id: str = "default",
+        policy: RankingPolicy | None = None,
+        max_work: int | None = None,
     ) -> None:
         self._store = store
         self._mind = mind
         self._clock = clock
         self._tenant_id = tenant_id
         self._policy = policy
+        self._max_work = max_work
 
     def rank(self, request: RankingRequest) -> RankingAnswer:
         """Rank courses of action, and keep the ranking as a decision that can be replayed.
@@ -82,9 +91,13 @@ class Advisor:
 
     def _past(self, question: Question) -> Timeline:
         """Return the past a question is asked from."""
-        timeline = self.timeline(question.system_id, question.at)
-        require_in_time(question, timeline.descriptor, timeline.at)
-        return timeline
+        moment = question.at or self._clock.now()
+        key = SystemKey(self._tenant_id, question.system_id)
+        descriptor = self._store.ledger.descriptor(key, as_of=moment)
+        require_in_time(question, descriptor, moment)
+        if self._max_work is not None:
+            require_work_within(question, descriptor, self._max_work)
+        return self.timeline(question.system_id, moment)
 
     def _sources(self, timeline: Timeline) -> Sources:
         """Return what identifies an answer's sources: only what was known at its moment, whatever came later."""

@@ -13,6 +13,7 @@ from opswm_api.self_telemetry import SelfTelemetry
 from opswm_api.services import Metrics, Services
 from opswm_api.settings import Settings
 from opswm_api.wiring import folder_store
+from opswm_api.work_queue import WorkQueue
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
         advisor, problem = None, ""
         try:
             mind = load_mind(settings.checkpoint, settings.torch_threads)
-            advisor = Advisor(store, mind, now, settings.tenant_id)
+            advisor = Advisor(store, mind, now, settings.tenant_id, max_work=settings.max_question_work)
         except CheckpointError as error:
             problem = str(error)
             _LOG.error("no world model: %s", error)
@@ -49,7 +50,9 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
             store=store,
             clock=now,
             tenant_id=settings.tenant_id,
-            workers=anyio.CapacityLimiter(settings.model_workers),
+            questions=WorkQueue(settings.model_workers, settings.model_queue, "questions", retry_after_s=10),
+            uploads=WorkQueue(settings.upload_workers, settings.upload_queue, "recordings", retry_after_s=30),
+            probes=anyio.CapacityLimiter(2),
             metrics=Metrics.of(telemetry.meter_provider),
             ready_advisor=advisor,
             model_problem=problem,

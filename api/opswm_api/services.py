@@ -12,6 +12,7 @@ from opswm.errors import OpswmError
 from opswm.store.open import Store
 from opswm_api.advisor import Advisor
 from opswm_api.problems import ProblemError
+from opswm_api.work_queue import WorkQueue
 
 _SCOPE: Final = "opswm_api"
 
@@ -54,7 +55,9 @@ class Services:
         store: Data at rest.
         clock: What "now" is.
         tenant_id: Whose systems it answers for.
-        workers: Limits how many questions the model answers at once.
+        questions: Where questions to the model wait for their turn.
+        uploads: Where recordings wait to be validated and stored.
+        probes: Threads for readiness alone.
         metrics: Own instruments.
         ready_advisor: Who answers; None while there is no world model.
         model_problem: Why there is none.
@@ -63,7 +66,9 @@ class Services:
     store: Store
     clock: Clock
     tenant_id: str
-    workers: anyio.CapacityLimiter
+    questions: WorkQueue
+    uploads: WorkQueue
+    probes: anyio.CapacityLimiter
     metrics: Metrics
     ready_advisor: Advisor | None
     model_problem: str = ""

@@ -25,6 +25,10 @@ class Settings(BaseSettings):
         max_recording_bytes: Largest recording archive that may be posted.
         max_json_depth: How deep a JSON body may nest.
         model_workers: How many questions the model answers at once; further ones wait.
+        model_queue: How many questions may wait; what comes on top is answered with 503 and when to come back.
+        max_question_work: Most courses times parts (entities and relations) that one question may be about.
+        upload_workers: How many recordings are validated and stored at once.
+        upload_queue: How many posted recordings may wait.
         torch_threads: Processor threads that one answer may use.
         log_level: Of the service's own log: debug, info, warning or error.
     """
@@ -41,5 +45,9 @@ class Settings(BaseSettings):
     max_recording_bytes: Bytes = 256 * 1_048_576
     max_json_depth: Annotated[int, Field(ge=4, le=200)] = 32
     model_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    model_queue: Annotated[int, Field(ge=0, le=10_000)] = 16
+    max_question_work: Annotated[int, Field(ge=100)] = 100_000
+    upload_workers: Annotated[int, Field(ge=1, le=16)] = 1
+    upload_queue: Annotated[int, Field(ge=0, le=100)] = 4
     torch_threads: Annotated[int, Field(ge=1, le=256)] = 2
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"

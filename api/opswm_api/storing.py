@@ -10,12 +10,19 @@ from opswm.store.open import Store
 from opswm_api.receipts import RecordingReceipt
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.recordings.apart import validate_apart
+from opswm_schemas.recordings.archive import ArchiveLimits
 from opswm_schemas.recordings.problem import RecordingError
 from opswm_schemas.recordings.reader import Recording
 from opswm_schemas.recordings.validation import validate_recording
 
 VALIDATION_S: Final = 120.0
 """How long a recording from outside may keep its validation busy."""
+
+VALIDATION_BYTES: Final = 4 << 30
+"""Address space that validating a recording from outside may take, in its own process."""
+
+OUTSIDE: Final = ArchiveLimits(total_bytes=2 << 30, file_bytes=1 << 30, num_rows=5_000_000)
+"""How large a recording from outside may be: its tables are read whole, next to the questions being answered."""
 
 
 def store_recording(
@@ -40,11 +47,14 @@ def store_recording(
         BadInputError: When it is of another system, or its parts do not fit each other.
         StoreError: When the store cannot be written.
     """
-    problems = validate_apart(path, timeout_s=VALIDATION_S) if from_outside else validate_recording(path)
+    if from_outside:
+        problems = validate_apart(path, OUTSIDE, memory_bytes=VALIDATION_BYTES, timeout_s=VALIDATION_S)
+    else:
+        problems = validate_recording(path)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise RecordingError(errors)
-    with Recording.open(path) as recording:
+    with Recording.open(path, OUTSIDE if from_outside else None) as recording:
         manifest = recording.manifest
         given = SystemKey(manifest.tenant_id, manifest.system_id)
         if expected is not None and given != expected:

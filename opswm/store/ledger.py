@@ -20,7 +20,7 @@ from opswm.store.descriptor_rows import (
     revision_like,
 )
 from opswm.store.event_rows import add_events, last_known_event, read_events
-from opswm.store.ledger_tables import DECISIONS, SYSTEMS, to_microseconds
+from opswm.store.ledger_tables import DECISIONS, METADATA, to_microseconds
 from opswm.store.redaction import redact_answer
 from opswm.store.system_rows import key_of, require_system
 from opswm_schemas.actions.record import Action, Approval, Transition
@@ -113,9 +113,10 @@ class SqliteLedger:
             return latest_revisions(connection, tenant_id)
 
     def check(self) -> None:
-        """Do nothing but read, at a cost that does not depend on how much is stored."""
+        """Read a row of every table and do no more, at a cost that does not depend on how much is stored."""
         with reading(self._engine) as connection:
-            connection.execute(select(SYSTEMS.c.sequence).limit(1)).first()
+            for table in METADATA.sorted_tables:
+                connection.execute(select(table).limit(1)).first()
 
     def receive(
         self,

@@ -1,9 +1,9 @@
 """``/v1/forecasts``: what happens if nothing is done."""
 
+from functools import partial
 from time import perf_counter
 
-import anyio.to_thread
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from opswm_api.bodies import BoundedRoute
 from opswm_api.dependencies import CurrentServices
@@ -15,9 +15,9 @@ router = APIRouter(prefix="/forecasts", tags=["questions"], route_class=BoundedR
 
 
 @router.post("", responses=described(404, 413, 415, 422, 503))
-async def forecast(request: ForecastRequest, services: CurrentServices) -> ForecastAnswer:
+async def forecast(question: ForecastRequest, request: Request, services: CurrentServices) -> ForecastAnswer:
     """Return each channel's quantile bands, and the SLO cost, if nothing is done."""
     since = perf_counter()
-    answer = await anyio.to_thread.run_sync(services.advisor.forecast, request, limiter=services.workers)
+    answer = await services.questions.run(request, partial(services.advisor.forecast, question))
     services.metrics.answered("forecast", "none", since)
     return answer

@@ -1,10 +1,10 @@
 """``/v1/rankings``: which course is best; every ranking is a stored decision."""
 
+from functools import partial
 from time import perf_counter
 from typing import Annotated
 
-import anyio.to_thread
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from opswm_api.bodies import BoundedRoute
 from opswm_api.dependencies import CurrentServices
@@ -19,10 +19,12 @@ DecisionId = Annotated[Identifier, Path(description="As in the ranking's provena
 
 
 @router.post("", status_code=201, responses=described(404, 413, 415, 422, 503))
-async def rank(request: RankingRequest, services: CurrentServices, response: Response) -> RankingAnswer:
+async def rank(
+    question: RankingRequest, request: Request, services: CurrentServices, response: Response
+) -> RankingAnswer:
     """Rank the caller's courses, or those the system's capabilities allow, by their effect against doing nothing."""
     since = perf_counter()
-    answer = await anyio.to_thread.run_sync(services.advisor.rank, request, limiter=services.workers)
+    answer = await services.questions.run(request, partial(services.advisor.rank, question))
     services.metrics.answered("ranking", answer.verdict, since)
     response.headers["Location"] = f"/v1/rankings/{answer.provenance.decision_id}"
     return answer

@@ -4,7 +4,6 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import anyio.to_thread
 from fastapi import APIRouter, Request
 
 from opswm_api.bodies import require_media_type
@@ -30,10 +29,11 @@ async def ingest_recording(
 ) -> RecordingReceipt:
     """Store a recording: validated whole first, stored once, whole or not at all."""
     require_media_type(request, ZIP)
+    services.uploads.require_room()
     with tempfile.TemporaryDirectory(prefix="opswm-recording-") as folder:
         archive = Path(folder) / "recording.zip"
         with archive.open("wb") as stream:
             async for chunk in request.stream():
                 stream.write(chunk)
         store = partial(store_recording, services.store, archive, key, from_outside=True)
-        return await anyio.to_thread.run_sync(store)
+        return await services.uploads.run(request, store)
