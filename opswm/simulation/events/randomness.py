@@ -40,7 +40,7 @@ class Draw(IntEnum):
 
 
 def no_type_check(kind: T) -> T:
-    """Return a class as it is; its name tells the run-time shape checks of the tests to pass it by.
+    """Return a class or function as it is; its name tells the run-time checks of the tests to pass it by.
 
     They cost several microseconds a call, which is as much as a simulated request. mypy checks the class all the same.
     """
@@ -59,12 +59,14 @@ def generator(seed: int, future: int, stream: Stream, *number: int) -> np.random
     return np.random.default_rng(np.random.SeedSequence([seed, future, int(stream), *number]))
 
 
+@no_type_check
 def derive(key: int, number: int) -> int:
     """Return the key of something that belongs to the owner of a key: a call, a try, a draw."""
     bits = hash((key, number))
     return hash((bits ^ (bits >> 29), number))
 
 
+@no_type_check
 def uniform(key: int, draw: int) -> float:
     """Return a number in [0, 1) that a key decides."""
     return ((derive(key, draw) >> 24) & LOW_24) * UNIT

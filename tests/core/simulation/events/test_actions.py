@@ -12,12 +12,24 @@ HELPS, NOTHING, HARMS = -0.04, 0.015, 0.02
 BY_NAME = {(scenario.action, scenario.case): scenario for scenario in scenarios()}
 
 
-def named(case: str) -> list[Any]:
-    """Return the scenarios of one case, as parameters of a test."""
-    return [pytest.param(found, id=action) for (action, kind), found in BY_NAME.items() if kind == case]
+BUSY = {"timeout_retry", "cache_op", "pool_resize", "rate_limit", "traffic_shift", "load_shed", "feature_flag", "db_op"}
+"""Actions whose scenarios have many requests to simulate."""
 
 
-@pytest.mark.parametrize("scenario", named("helps"))
+def named(case: str, actions: set[str] | None = None) -> list[Any]:
+    """Return the scenarios of one case, of some actions or of all, as parameters of a test."""
+    wanted = set(DOINGS) if actions is None else actions
+    return [pytest.param(found, id=name) for (name, kind), found in BY_NAME.items() if kind == case and name in wanted]
+
+
+@pytest.mark.parametrize("scenario", named("helps", set(DOINGS) - BUSY))
+def test_it_helps_where_it_should_soon(lab: Any, scenario: Scenario) -> None:
+    """In one situation the action lowers the share of bad requests clearly, in 80 s."""
+    assert lab.effect(scenario.blueprint, scenario.requests, settle_s=45, ticks=16) < HELPS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", named("helps", BUSY))
 def test_it_helps_where_it_should(lab: Any, scenario: Scenario) -> None:
     """In one situation the action lowers the share of bad requests clearly, in 80 s."""
     assert lab.effect(scenario.blueprint, scenario.requests, settle_s=45, ticks=16) < HELPS
