@@ -95,6 +95,15 @@ def advance_flow(
     room = torch.minimum(conditions.queue_limit, capacity * conditions.patience_s + 1.0)
     overflow = (backlog - conditions.reference - room).clamp(min=0.0)
     backlog = backlog - overflow
+    reach = conditions.reference + room
+    tight = queueing.is_tight(reach, variance)
+    if bool(tight.any()):
+        busy = rate / capacity
+        places = queueing.patient_places(conditions.patience_s, capacity, busy)
+        places = torch.minimum(conditions.queue_limit, places)
+        missed = queueing.missed_loss(busy, conditions.reference, places, reach, variance, conditions.variability)
+        missed = admitted * missed * tight
+        overflow, served = overflow + missed, served - missed
     owed = served + flow.owed
     served = owed.clamp(min=0.0)
 

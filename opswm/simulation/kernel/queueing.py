@@ -12,10 +12,14 @@ and Cunneen's G/G/c.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 _HIGHEST = 0.999
+_NEAR_ONE = 1e-3
+_BETWEEN_LOOKS = 0.5826
+"""Standard deviations of a step by which a border that is looked at between steps only seems further away: minus
+zeta(1/2) over the root of 2 pi (Chernoff 1965; Broadie, Glasserman, Kou 1997)."""
 _LEANEST = 4.0  # beyond, the chance to wait is below one in a million and the fit need not be trusted
 
 
@@ -79,6 +83,59 @@ def reflect(
     lowest = 0.5 * (net - torch.sqrt(net * net + 2.0 * variance * exponential))
     ahead = torch.maximum(backlog + net, net - lowest)
     return ahead, backlog + admitted - ahead
+
+
+def is_tight(reach: Float[Tensor, "W N"], variance: Float[Tensor, "W N"]) -> Bool[Tensor, "W N"]:
+    """Return which lines may fill up and empty again within a step, so that looking between steps misses some of it.
+
+    Args:
+        reach: Occupancy at which arrivals are refused, see :func:`missed_loss`.
+        variance: Variance of the net input over a step.
+    """
+    return reach < 4.0 * torch.sqrt(variance) + 4.0
+
+
+def missed_loss(
+    utilisation: Float[Tensor, "W N"],
+    reference: Float[Tensor, "W N"],
+    places: Float[Tensor, "W N"],
+    reach: Float[Tensor, "W N"],
+    variance: Float[Tensor, "W N"],
+    variability: Float[Tensor, "W N"],
+) -> Float[Tensor, "W N"]:
+    """Return the share of arrivals lost at a tight border that cutting the line off between steps does not see.
+
+    It is what M/M/c/K loses in the long run, less what a motion that is cut off between steps loses. A patience of
+    ``d`` seconds counts as ``patient_places(d)``, which makes the loss exactly that of M/M/c+D.
+
+    Args:
+        utilisation: Arrival rate over capacity.
+        reference: As :func:`reference` returns it for that utilisation.
+        places: Requests that may wait.
+        reach: Occupancy beyond which the line is cut off between steps.
+        variance: Variance of the net input over a step.
+        variability: As in :func:`reference`.
+    """
+    load = _off_one(utilisation)
+    spare = 1.0 / load - 1.0
+    bend = torch.where(load < 1.0, spare, -torch.log(load))
+    true = (bend * reference - torch.log(load) * (places + variability)) / variability
+    seen = spare * load.clamp(min=1.0) / variability * (reach + _BETWEEN_LOOKS * torch.sqrt(variance))
+    return (spare / torch.expm1(true) - spare / torch.expm1(seen)).clamp(0.0, 1.0)
+
+
+def patient_places(
+    patience_s: Float[Tensor, "W N"], capacity_rps: Float[Tensor, "W N"], utilisation: Float[Tensor, "W N"]
+) -> Float[Tensor, "W N"]:
+    """Return the places to wait in that lose as many requests as patience does (M/M/c+D against M/M/c/K)."""
+    load = _off_one(utilisation)
+    return patience_s * capacity_rps * (load - 1.0) / torch.log(load)
+
+
+def _off_one(utilisation: Float[Tensor, "W N"]) -> Float[Tensor, "W N"]:
+    """Return the utilisation, moved a little where it is so near 1 that differences from 1 would drown in rounding."""
+    load = utilisation.clamp(1e-4, 1e4)
+    return torch.where((load - 1.0).abs() < _NEAR_ONE, 1.0 - _NEAR_ONE, load)
 
 
 def wait_s(
