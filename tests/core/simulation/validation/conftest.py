@@ -1,0 +1,11 @@
+"""What several tests of the validation look at, computed once."""
+
+import pytest
+
+from tests.core.simulation.validation.courses import Course, courses
+
+
+@pytest.fixture(scope="session")
+def mean_courses() -> list[Course]:
+    """Two stories of a load that steps up and down, in 400 worlds."""
+    return courses(400)
