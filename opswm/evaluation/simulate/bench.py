@@ -97,7 +97,9 @@ def bench_points(bulk: Bulk, version: str, seed: int) -> ResultFile:
         "entities": bulk.entities,
         "processes": bulk.processes,
         "wall_s": round(bulk.wall_s, 1),
+        "cpu_s": round(bulk.cpu_s, 1),
         "minutes_for_10000": round(bulk.minutes_for(10_000), 1),
+        "minutes_for_10000_if_idle": round(bulk.idle_minutes_for(10_000), 1),
         "load_average_after": round(os.getloadavg()[0], 2),
     }
     results = (

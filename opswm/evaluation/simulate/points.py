@@ -31,6 +31,7 @@ class Bulk:
         entities: Rough size of each system.
         processes: Side by side.
         wall_s: Until the last of them was written.
+        cpu_s: Processor time of all processes, which a busy machine hardly changes.
         peak_memory_bytes: At most, all processes together.
     """
 
@@ -39,6 +40,7 @@ class Bulk:
     entities: int
     processes: int
     wall_s: float
+    cpu_s: float
     peak_memory_bytes: int
 
     @property
@@ -46,6 +48,10 @@ class Bulk:
         """Entity-seconds of histories and branches per second, redrawn incidents and warming up not counted."""
         seconds = (CONTEXT_TICKS + BRANCHES * HORIZON_TICKS) * STEP_S
         return self.points_timed * self.entities * seconds / self.wall_s
+
+    def idle_minutes_for(self, points: int) -> float:
+        """Return how many minutes that many points take where every process has a core to itself."""
+        return self.cpu_s / self.points_timed * points / self.processes / 60.0
 
     def minutes_for(self, points: int) -> float:
         """Return how many minutes that many points take at the same pace."""
@@ -78,7 +84,7 @@ def bulk(points: int, entities: int, work: Path, seed: int, processes: int, adva
         seed=FIRST_SEED + seed * 100_000,
     )
     there = {path.name for path in work.glob("*.safetensors")}
-    began = time.perf_counter()
+    began, spent_s = time.perf_counter(), _processor_s()
     finished_s = 0.0
 
     def note(stage: str, done: int, total: int, what: str) -> None:
@@ -97,5 +103,12 @@ def bulk(points: int, entities: int, work: Path, seed: int, processes: int, adva
         entities=entities,
         processes=processes,
         wall_s=finished_s,
+        cpu_s=_processor_s() - spent_s,
         peak_memory_bytes=peak_memory_bytes() + processes * peak_memory_bytes(resource.RUSAGE_CHILDREN),
     )
+
+
+def _processor_s() -> float:
+    """Return the processor time of this process and of its children that ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)

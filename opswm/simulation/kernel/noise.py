@@ -17,6 +17,7 @@ _FIRST: Final = 0x7FEB352D
 _SECOND: Final = -2073254261  # 0x846ca68b, signed
 _ROOT_TWO: Final = 2.0**0.5
 _EXACT_BELOW: Final = 12.0
+_LOOKS_EVERY: Final = 8
 
 
 class Purpose(IntEnum):
@@ -100,7 +101,10 @@ def poisson(uniforms: Float[Tensor, "..."], mean: Float[Tensor, "..."]) -> Float
     mass = torch.exp(-low_mean)
     cumulative, exact = mass, torch.zeros_like(mean)
     for k in range(1, int(most + 7.0 * most**0.5) + 7):
-        exact = exact + (uniforms > cumulative)
+        above = uniforms > cumulative
+        if k % _LOOKS_EVERY == 0 and not bool(above.any()):
+            break
+        exact = exact + above
         mass = mass * low_mean / k
         cumulative = cumulative + mass
     # Rounding can keep the sum below the highest uniforms for good: the limit is each draw's own, not the batch's.

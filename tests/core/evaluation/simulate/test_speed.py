@@ -61,8 +61,11 @@ def test_traffic_grows_with_the_batch_and_calls_do_not() -> None:
 
 def test_points_are_extrapolated() -> None:
     """Minutes and entity-seconds follow from the points that a run made itself."""
-    made = Bulk(points=600, points_timed=400, entities=50, processes=2, wall_s=60.0, peak_memory_bytes=10**9)
+    made = Bulk(
+        points=600, points_timed=400, entities=50, processes=2, wall_s=60.0, cpu_s=96.0, peak_memory_bytes=10**9
+    )
     assert made.minutes_for(10_000) == pytest.approx(25.0)
+    assert made.idle_minutes_for(10_000) == pytest.approx(20.0)
     assert made.entity_seconds_per_s == pytest.approx(400 * 50 * (640 + BRANCHES * 160) / 60.0)
     found = bench_points(made, "1", 0)
     assert found.settings["minutes_for_10000"] == 25.0
