@@ -6,7 +6,7 @@ from typing import Any
 from simpy import Environment
 
 from opswm.simulation.events.randomness import derive, no_type_check
-from opswm.simulation.events.server import Tally
+from opswm.simulation.events.reception import Tally
 from opswm.simulation.events.work import Attempt, Call
 from opswm.simulation.kernel.blueprint import Part
 

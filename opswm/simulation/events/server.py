@@ -1,152 +1,50 @@
 """Any part that works: requests wait for a slot, then for a core, call other parts and are answered."""
 
-from collections import deque
 from typing import Any, Final
 
 from simpy import Environment
 
-from opswm.simulation.events.fleet import Fleet
 from opswm.simulation.events.randomness import QUANTILES, Draw, derive, no_type_check, service_factors, uniform
+from opswm.simulation.events.reception import Reception
 from opswm.simulation.events.replicas import SICK_ERRORS, Replica
-from opswm.simulation.events.work import COMPUTED, COMPUTES, SHORTEST_S, WAITS_FOR_CORE, Attempt, Later
+from opswm.simulation.events.work import COMPUTED, COMPUTES, WAITS_FOR_CORE, Attempt, Later
 from opswm.simulation.kernel.blueprint import Part
 
 MOST_LOCKED: Final = 3.0
-LONGEST_PATIENCE_S: Final = 5e3
 LAST: Final = QUANTILES - 1
 SERVICE, NEEDED, ERROR = int(Draw.SERVICE), int(Draw.NEEDED), int(Draw.ERROR)
 
 
 @no_type_check
-class Tally:
-    """What happened at a server since the last tick."""
-
-    def __init__(self) -> None:
-        self.offered = 0
-        self.served = 0
-        self.errors = 0
-        self.refused = 0
-        self.dropped = 0
-        self.hits = 0
-        self.misses = 0
-        self.restarts = 0
-        self.scaled = 0.0
-        self.locked_s = 0.0
-        self.latencies_s: list[float] = []
-
-
-@no_type_check
-class Server:
+class Server(Reception):
     """One part at work; see the module.
 
     Attributes:
-        part: Its description.
-        fleet: Its replicas.
-        line: Attempts that wait for a slot.
-        lined, queued: How many of them there are, and how many wait for a core.
-        busy: Attempts that hold a slot.
-        guarded, shed, limit_rps, burst: Admission, as set at present.
-        pool_size, leaked: Connections of a pool, and those that nobody gives back.
         warmth: Share of its working set that a cache holds.
+        old_version, deployed_s: Whether the version before is running, and since when this one is.
+        chain, side_by_side, messages: Calls one after the other, all at once, and without waiting.
+        loading_left_s, loading_pace: A run that warms a cache: time left, reads per second.
     """
 
     def __init__(self, env: Environment, part: Part, number: int, usual_rps: float, key: int) -> None:
-        self.env = env
-        self.part = part
-        self.number = number
-        self.tally = Tally()
-        self.line: deque[Attempt] = deque()
-        self.lined = 0
-        self.queued = 0
-        self.busy = 0
-        self.used_cpu_s = 0.0
-        self.used_then_s = 0.0
-        self.guarded = False
-        self.shed = 0.0
-        self.limit_rps = -1.0
-        self.burst = 0.0
-        self.tokens = 0.0
-        self.tokens_at_s = 0.0
-        self.pooled = part.pool_size > 0
-        self.pool_size = float(part.pool_size)
-        self.leaked = 0.0
-        self.warmth = 1.0
-        self.is_cache = part.hit_max > 0
+        self._key = key
+        super().__init__(env, part, number)
         self.per_load = 1.0 / max(1.0, usual_rps * float(part.refill_s))
         self.old_version = False
         self.deployed_s = float(part.deployed_s)
-        self.inbox: Any = None  # the queue that it takes items from
         self.chain: list[Any] = []
         self.side_by_side: list[Any] = []
         self.messages: list[Any] = []
         self.loading_left_s = 0.0
         self.loading_pace = 0.0
-        self._key = key
         self._factors = service_factors(round(float(part.scv), 4))
         self._cpu_s, self._io_s = float(part.cpu_s), float(part.io_s)
-        self._patience_s = float(part.patience_s)
-        self._queue_limit = float(part.queue_limit)
         self._knee, self._slope = float(part.contention_knee), float(part.contention_slope)
         self._cpu_factor = 1.0
         self._io_factor = 1.0
         self._lock = 0.0
         self._delay_s = 0.0
         self._error = float(part.error_ratio)
-        self._impatient_until_s = -1.0
-        self.fleet = Fleet(self)
-
-    # ------------------------------------------------------------------------------------------------ coming and going
-    def arrive(self, attempt: Attempt) -> None:
-        """Take an attempt in, or refuse it."""
-        self.tally.offered += 1
-        full = not self.fleet.serving or self.lined + self.queued >= self._queue_limit
-        if full or (self.guarded and not self._admits(attempt)):
-            self._refuse(attempt)
-        elif self.lined == 0 and (replica := self._free()) is not None:
-            self._start(attempt, replica)
-        else:
-            self.line.append(attempt)
-            self.lined += 1
-            if self._patience_s < LONGEST_PATIENCE_S and self._impatient_until_s < 0.0:
-                self._wake(self._patience_s)
-
-    def room(self) -> bool:
-        """Whether an attempt would be worked on at once."""
-        return self.lined == 0 and self._free() is not None
-
-    def pull(self) -> None:
-        """Start what can be started: from the line, then from the queue that it consumes."""
-        line = self.line
-        while self.lined:
-            replica = self._free()
-            if replica is None:
-                return
-            attempt = line.popleft()
-            if attempt.alive:
-                self.lined -= 1
-                self._start(attempt, replica)
-        line.clear()
-        if self.inbox is not None:
-            self.inbox.feed()
-
-    def drop(self, attempt: Attempt) -> None:
-        """Lose an attempt that waits or is worked on: its caller gets an error."""
-        if not attempt.alive:
-            return
-        self.tally.dropped += 1
-        attempt.alive = False
-        if attempt.replica is None:
-            self.lined -= 1
-        else:
-            self._leave(attempt)
-        self._reply(attempt, False)
-
-    def drop_longest(self, count: int) -> None:
-        """Lose the attempts that have been worked on for longest."""
-        working = [attempt for replica in self.fleet.replicas for attempt in replica.work]
-        for attempt in sorted(working, key=lambda one: one.arrived_s)[:count]:
-            self.drop(attempt)
-        self.pull()
 
     # -------------------------------------------------------------------------------------------------------- the work
     def came_back(self, attempt: Attempt, wire: Any, key: int, good: bool) -> None:
@@ -298,77 +196,6 @@ class Server:
             self._give_core_back(attempt, replica)
         elif attempt.stage == WAITS_FOR_CORE:
             self.queued -= 1
-
-    def _reply(self, attempt: Attempt, good: bool) -> None:
-        call = attempt.call
-        if call is not None and call.token == attempt.token:
-            call.way.answered(call, good)
-
-    # ------------------------------------------------------------------------------------------------------- admission
-    def _free(self) -> Replica | None:
-        serving = self.fleet.serving
-        if self.pooled:
-            if self.busy >= max(1.0, self.pool_size - self.leaked) or not serving:
-                return None
-        elif not serving:
-            return None
-        if len(serving) == 1:
-            best = serving[0]
-        else:
-            self.fleet.turn = turn = (self.fleet.turn + 1) % len(serving)
-            best = serving[turn]
-            for replica in serving:
-                if replica.load < best.load:
-                    best = replica
-        return best if self.pooled or best.load < best.slots else None
-
-    def _admits(self, attempt: Attempt) -> bool:
-        if self.shed > 0.0 and uniform(attempt.key, Draw.ADMISSION) < self.shed:
-            return False
-        if self.limit_rps >= 0.0:
-            now = self.env.now
-            self.tokens = min(self.burst, self.tokens + (now - self.tokens_at_s) * self.limit_rps)
-            self.tokens_at_s = now
-            if self.tokens < 1.0:
-                return False
-            self.tokens -= 1.0
-        return True
-
-    def _refuse(self, attempt: Attempt) -> None:
-        self.tally.refused += 1
-        attempt.alive = False
-        self._reply(attempt, False)
-
-    def _expire(self, attempt: Attempt) -> None:
-        """Answer an attempt that has waited for too long, before work on it began."""
-        attempt.alive = False
-        self.tally.refused += 1
-        if attempt.replica is None:
-            self.lined -= 1
-        else:
-            self._leave(attempt)
-        self._reply(attempt, False)
-
-    def _wake(self, after_s: float) -> None:
-        self._impatient_until_s = self.env.now + after_s
-        Later(self.env, after_s, self._look_at_line, None)
-
-    def _look_at_line(self, _: Any) -> None:
-        """Answer those at the head of the line whose patience is over."""
-        line, now = self.line, self.env.now
-        self._impatient_until_s = -1.0
-        while line:
-            attempt = line[0]
-            if attempt.alive:
-                left_s = attempt.arrived_s + self._patience_s - now
-                if left_s > SHORTEST_S:
-                    if self._impatient_until_s < 0.0:
-                        self._wake(left_s)
-                    return
-                line.popleft()
-                self._expire(attempt)
-            else:
-                line.popleft()
 
     # -------------------------------------------------------------------------------------------------- every second
     def advance(self, push: Any) -> None:

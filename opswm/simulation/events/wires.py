@@ -102,7 +102,8 @@ class Wire:
 
     def _again(self, call: Call) -> None:
         parent = call.parent
-        assert parent is not None
+        if parent is None:
+            return
         if call.left > 0 and parent.alive and self.open_until_s <= self.env.now:
             call.left -= 1
             self.num_retries += 1
