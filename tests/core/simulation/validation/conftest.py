@@ -7,5 +7,5 @@ from tests.core.simulation.validation.courses import Course, courses
 
 @pytest.fixture(scope="session")
 def mean_courses() -> list[Course]:
-    """Two stories of a load that steps up and down, in 400 worlds."""
-    return courses(400)
+    """Two stories of a load that steps up and down, in 1,500 worlds."""
+    return courses(1500)

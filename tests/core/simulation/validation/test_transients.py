@@ -14,17 +14,17 @@ def test_each_phase_holds_as_many_requests_as_it_should(mean_courses: list[Cours
 
 
 def test_the_course_is_right_second_by_second(mean_courses: list[Course]) -> None:
-    """Away from the steps by the time over which the kernel averages arrivals, each second is within 10 % or 1."""
+    """Away from the steps by the time over which the kernel averages arrivals, each second is within 10 % or 3."""
     for course in mean_courses:
         apart = np.abs(course.found - course.exact)
-        assert (apart <= np.maximum(0.1 * course.exact, 1.0))[settled(course)].all(), course.story.name
+        assert (apart <= np.maximum(0.1 * course.exact, 3.0))[settled(course)].all(), course.story.name
         assert settled(course).mean() > 0.7
 
 
 def test_overload_grows_and_drains_at_every_second_as_it_should(mean_courses: list[Course]) -> None:
-    """Through an overload of 125 % and its drain, no second at all is further than 10 % or two requests off."""
+    """Through an overload of 125 % and its drain, no second at all is further than 10 % or three requests off."""
     course = mean_courses[0]
-    assert (np.abs(course.found - course.exact) <= np.maximum(0.1 * course.exact, 2.0)).all()
+    assert (np.abs(course.found - course.exact) <= np.maximum(0.1 * course.exact, 3.0)).all()
     assert course.exact.max() > 100.0
 
 
