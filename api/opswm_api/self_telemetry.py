@@ -77,7 +77,9 @@ def _exporting(traces_url: str, metrics_url: str) -> SelfTelemetry:
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    resource = resources.Resource.create({"service.name": "opswm", "service.version": version("opswm")})
+    named = resources.OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+    ours = {"service.name": "opswm", "service.version": version("opswm")}
+    resource = resources.Resource.create({**ours, **named})
     tracer_provider = sdk_trace.TracerProvider(resource=resource)
     if traces_url:
         tracer_provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=traces_url)))

@@ -95,6 +95,28 @@ def test_traces_and_metrics_reach_an_otlp_receiver(receiver: Receiver, settings:
 
 
 @pytest.mark.parametrize(
+    ("variable", "value", "name"),
+    [
+        ("OTEL_SERVICE_NAME", "shop-advisor", "shop-advisor"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=shop-advisor,team=blue", "shop-advisor"),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=blue", "opswm"),
+    ],
+)
+def test_the_service_goes_by_the_name_that_the_environment_gives_it(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, name: str
+) -> None:
+    """OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before the name it has by default."""
+    monkeypatch.setenv(variable, value)
+    telemetry = from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url})
+    telemetry.tracer_provider.get_tracer("test").start_span("test").end()
+    telemetry.shutdown()
+    attributes = {
+        pair.key: pair.value.string_value for pair in receiver.traces[0].resource_spans[0].resource.attributes
+    }
+    assert attributes["service.name"] == name
+
+
+@pytest.mark.parametrize(
     "environment",
     [
         {},
