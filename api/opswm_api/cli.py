@@ -1,7 +1,7 @@
 """The command line ``opswm``: one verb per module of ``opswm_api.commands``.
 
 Exit codes: 0 recommend or done, 2 bad input (the message says where, what is allowed and what to do),
-3 inconclusive.
+3 inconclusive. Answers go to stdout and errors to stderr, both as JSON with ``--json``.
 """
 
 import sys
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import typer
 from pydantic import ValidationError
 
-from opswm.errors import OpswmError
+from opswm.errors import BadInputError, OpswmError
 from opswm_api import console
 from opswm_api.commands import bench, demo, describe, import_recordings, ingest, rank, serve, simulate, train, whatif
 from opswm_api.commands import version as version_verb
@@ -53,16 +53,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: Always, with the exit code.
     """
-    given = None if arguments is None else list(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
-        build_cli()(args=given, prog_name="opswm")
+        # With --json, errors in the command line itself are ours to print, too.
+        code = build_cli()(args=given, prog_name="opswm", standalone_mode=not as_json)
+        sys.exit(code if isinstance(code, int) else 0)
+    except console.UsageError as problem:
+        console.print_error(problem, as_json=as_json)
+        sys.exit(console.BAD_INPUT)
     except ModuleNotFoundError as problem:
         if problem.name is None or problem.name.startswith("opswm"):
             raise
-        console.stderr().print(f"opswm: this verb needs {problem.name!r}; install opswm[all]", markup=False)
+        needed = BadInputError(f"this verb needs {problem.name!r}; install opswm[all]")
+        console.print_error(needed, as_json=as_json)
         sys.exit(console.BAD_INPUT)
     except _BAD_INPUT as problem:
         if isinstance(problem, BrokenPipeError):
             sys.exit(0)
-        console.stderr().print(f"opswm: {problem}", markup=False, soft_wrap=True)
+        console.print_error(problem, as_json=as_json)
         sys.exit(console.BAD_INPUT)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from opswm.errors import BadInputError
 from opswm_api.pointers import problem_items
+from opswm_schemas.recordings.problem import RecordingError
 
 DONE = 0
 BAD_INPUT = 2
@@ -34,11 +37,15 @@ At = Annotated[str | None, typer.Option("--at", help="The decision, such as 2025
 Horizon = Annotated[int, typer.Option("--horizon", min=1, max=1_024, help="How many ticks to look ahead.")]
 
 
+UsageError: type[Exception] = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What a command line that cannot be read raises; typer carries its own copy of click and does not export it."""
+
+
 class Advance(Protocol):
     """Reports progress."""
 
-    def __call__(self, done: int, total: int, what: str = "") -> None:
-        """Say how many are done, of how many, and which comes next."""
+    def __call__(self, done: int, total: int | None, what: str = "") -> None:
+        """Say how many are done, of how many where that is known, and which comes next."""
         ...
 
 
@@ -88,10 +95,52 @@ def progress(label: str, unit: str = "") -> Iterator[Advance]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=None)
 
-        def advance(done: int, total: int, what: str = "") -> None:
+        def advance(done: int, total: int | None, what: str = "") -> None:
             bar.update(task, completed=done, total=total, description=f"{label} {what}".rstrip())
 
         yield advance
+
+
+def require_writable(path: Path) -> None:
+    """Check, before long work begins, that its result can be written; the folder is made where it is not there.
+
+    Raises:
+        BadInputError: When it cannot be.
+    """
+    if path.is_dir():
+        raise BadInputError(f"{path} is a folder; name a file in it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as problem:
+        raise BadInputError(f"{path} cannot be written: {problem}; name a file in a folder of yours") from problem
+
+
+def print_error(problem: Exception, *, as_json: bool) -> None:
+    """Print on stderr what went wrong: in words, or as one line of JSON with ``error.kind`` and ``error.detail``.
+
+    Args:
+        problem: What went wrong; its notes say where.
+        as_json: Whether a program asked.
+    """
+    detail = "\n".join([_detail(problem), *getattr(problem, "__notes__", [])])
+    if not as_json:
+        stderr().print(f"opswm: {detail}", markup=False, soft_wrap=True)
+        return
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(problem).__name__.removesuffix("Error")).lower()
+    document: dict[str, Any] = {"kind": kind, "detail": detail}
+    if isinstance(problem, RecordingError):
+        document["problems"] = [item.model_dump(mode="json") for item in problem.problems]
+    typer.echo(json.dumps({"error": document}, ensure_ascii=False), err=True)
+
+
+def _detail(problem: Exception) -> str:
+    if isinstance(problem, ValidationError):
+        errors = problem.errors(include_url=False)
+        return "\n".join(f"{'.'.join(map(str, error['loc'])) or problem.title}: {error['msg']}" for error in errors)
+    format_message = getattr(problem, "format_message", None)  # of an error in the command line
+    return str(problem) if format_message is None else str(format_message())
 
 
 def read_document(path: Path, kind: TypeAdapter[Document], given: Mapping[str, Any] | None = None) -> Document:

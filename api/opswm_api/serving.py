@@ -5,7 +5,9 @@ import json
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import typer
 import uvicorn
@@ -62,7 +64,12 @@ def url_of(bound: socket.socket) -> str:
 
 
 def serve_until_stopped(
-    settings: Settings, *, services: Services | None = None, bound: socket.socket | None = None, as_json: bool = False
+    settings: Settings,
+    *,
+    services: Services | None = None,
+    bound: socket.socket | None = None,
+    as_json: bool = False,
+    tell: Callable[[str], object] = typer.echo,
 ) -> None:
     """Serve until a signal stops it; requests under way are finished first.
 
@@ -71,7 +78,8 @@ def serve_until_stopped(
         services: What it answers with; opened from the settings, and checked before anything listens, where
             left out.
         bound: The socket to listen on; made from the settings where left out.
-        as_json: Print the address as a JSON line instead of words.
+        as_json: Tell the address as a JSON line instead of words.
+        tell: Where it is told; a line on stdout where left out.
 
     Raises:
         BadInputError: When the address cannot be listened on.
@@ -81,26 +89,32 @@ def serve_until_stopped(
     logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format=_LOG_LINE)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listening = bound or bind(settings.host, settings.port)
+    url = url_of(listening)
+    line = json.dumps({"url": url, "store": str(settings.store)}) if as_json else f"opswm listens on {url}"
+    told = partial(tell, line)
     telemetry = from_environment()
     telemetry.make_global()
     try:
         if services is not None:
-            _serve(settings, services, listening, telemetry=telemetry, as_json=as_json)
+            _serve(settings, services, listening, telemetry, told)
             return
         with open_services(settings, telemetry) as opened:
             if opened.ready_advisor is None:
                 raise CheckpointError(opened.model_problem)
-            _serve(settings, opened, listening, telemetry=telemetry, as_json=as_json)
+            _serve(settings, opened, listening, telemetry, told)
     finally:
         listening.close()
         telemetry.shutdown()
 
 
 def _serve(
-    settings: Settings, services: Services, listening: socket.socket, *, telemetry: SelfTelemetry, as_json: bool
+    settings: Settings,
+    services: Services,
+    listening: socket.socket,
+    telemetry: SelfTelemetry,
+    told: Callable[[], object],
 ) -> None:
-    url = url_of(listening)
-    typer.echo(json.dumps({"url": url, "store": str(settings.store)}) if as_json else f"opswm listens on {url}")
+    told()
     config = uvicorn.Config(
         create_app(settings, services=services, self_telemetry=telemetry),
         log_level=settings.log_level,

@@ -176,3 +176,42 @@ def test_version_names_what_an_answer_depends_on(run: Any) -> None:
     told = run("version", "--json").json
     assert told["schema"] == "1.0"
     assert told["torch"].startswith("2.13.0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "detail"),
+    [
+        (["rank", "{night}", "--horizon", "33"], "bad-input", "1 to 32"),
+        (["rank", "{night}", "--horizon", "many"], "bad-parameter", "'--horizon'"),
+        (["rank", "{night}", "--checkpoint", "{tmp}/none"], "checkpoint", "checkpoint folder"),
+        (["describe", "--system", "corner-shop", "--store", "{tmp}/none"], "not-found", "there is no store"),
+        (["describe", "{night}/metrics.parquet"], "recording", "metrics.parquet"),
+        (["rank", "{night}", "--at", "2099-12-31T23:59:59Z"], "bad-input", "2100-01-01"),
+        (["version", "--jsn"], "no-such-option", "--jsn"),
+        (["bench", "demo", "--seeds", "1", "--out", "{night}"], "bad-input", "is a folder"),
+        (["bench", "demeter", "--data", "{tmp}", "--out", "{night}/manifest.json/x"], "bad-input", "cannot be written"),
+    ],
+)
+def test_errors_are_json_where_json_was_asked_for(
+    run: Any, night: Path, tmp_path: Path, arguments: list[str], kind: str, detail: str
+) -> None:
+    """One line of JSON on stderr with what kind of error it is and what to do; nothing on stdout; exit code 2."""
+    ended = run(*(argument.format(night=night, tmp=tmp_path) for argument in arguments), "--json")
+    assert (ended.code, ended.out) == (2, "")
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert error["kind"] == kind
+    assert detail in error["detail"]
+
+
+def test_what_was_stored_before_an_error_is_told(run: Any, night: Path, tmp_path: Path) -> None:
+    """Of several recordings, those before the bad one are on stdout, and the bad one is named on stderr."""
+    bad = write_recording(tmp_path / "bad")
+    (bad / "metrics.parquet").write_bytes(b"PAR1")
+    ended = run("ingest", night, bad, "--store", tmp_path / "store", "--json")
+    assert ended.code == 2
+    assert [receipt["recording_id"] for receipt in ended.json] == ["night"]
+    error = json.loads(ended.err.splitlines()[-1])["error"]
+    assert f"while storing {bad}; 1 before it are stored" in error["detail"]
+    assert error["problems"][0]["file"] == "metrics.parquet"
+    in_words = run("ingest", night, bad, "--store", tmp_path / "store")
+    assert (in_words.code, "stored night of corner-shop" in in_words.out) == (2, True)

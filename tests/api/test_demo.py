@@ -1,5 +1,6 @@
 """The demo: an incident in words, the ranking beside the truth, and every miss marked."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,10 +9,13 @@ import pytest
 from opswm.simulation.branch import Outcome, Verdict
 from opswm.simulation.kernel.blueprint import Breakage
 from opswm.simulation.kernel.faults import FAULT_KINDS
+from opswm_api.console import stderr, stdout
 from opswm_api.demo.comparison import compare, verdict_words
+from opswm_api.demo.serve import serve_incident
 from opswm_api.demo.situation import SAYINGS, truth
 from opswm_schemas.answers import Headline, Interval, RankedCourse
 from opswm_schemas.questions import CandidateAction, Course
+from tests.api.system import AT, write_recording
 
 FLOOR = 0.1
 
@@ -93,3 +97,23 @@ def test_every_kind_of_fault_can_be_told() -> None:
         told = truth(SimpleNamespace(lived=lived, seed=0))  # type: ignore[arg-type]
         assert "orders-db" in told
         assert "since 00:10:00 until 00:10:30" in told
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_with_json_the_demo_says_nothing_but_its_document_on_stdout(
+    as_json: bool,
+    tmp_path: Path,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What it says about serving goes where the rest of its words go, in whole lines."""
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: None)
+    incident = SimpleNamespace(recording=write_recording(tmp_path / "night"), timeline=SimpleNamespace(at=AT))
+    shown: Any = SimpleNamespace(incident=incident)
+    serve_incident(shown, tmp_path, checkpoint, 0, stderr() if as_json else stdout())
+    told = capsys.readouterr()
+    words = told.err if as_json else told.out
+    assert (told.out == "") == as_json
+    assert "opswm listens on http://127.0.0.1:" in words
+    assert "\\n" not in words

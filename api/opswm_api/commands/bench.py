@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from opswm.evaluation.results import ResultFile
-from opswm_api.console import AsJson, CheckpointFolder, Seed, print_json, progress, stderr, stdout
+from opswm_api.console import AsJson, CheckpointFolder, Seed, print_json, progress, require_writable, stderr, stdout
 
 Out = Annotated[Path | None, typer.Option("--out", help="Result file, JSON; replaced when it is there.")]
 
@@ -34,6 +35,8 @@ def bench_demo(
     from opswm.evaluation.demo.peers import fitted_peers
     from opswm_api.mind import load_mind
 
+    if out is not None:
+        require_writable(out)
     mind = load_mind(checkpoint, torch_threads=2)
     settings: dict[str, str | int | float | bool] = {"model_id": mind.model_id, "model_digest": mind.digest}
     peers = [] if work is None else fitted_peers(work, mind.planner.horizon_ticks)
@@ -57,23 +60,20 @@ def bench_demeter(
     from opswm.evaluation.demeter.bench import bench_demeter as run
     from opswm_api.wiring import importer
 
+    if out is not None:
+        require_writable(out)
     read = importer("demeter")
-    console = stderr()
     with tempfile.TemporaryDirectory(prefix="opswm-demeter-") as folder:
         recordings, train_recordings = Path(folder) / "data", Path(folder) / "train"
         with progress("importing", "runs") as advance:
             read(data, recordings, advance)
             if train is not None:
                 read(train, train_recordings, advance)
-        found = run(
-            data,
-            recordings,
-            version("opswm"),
-            seed,
-            train,
-            None if train is None else train_recordings,
-            lambda what: console.print(f"[dim]{what}[/dim]"),
-        )
+        others, steps = None if train is None else train_recordings, count()
+        with progress("scoring", "steps") as advance:
+            found = run(
+                data, recordings, version("opswm"), seed, train, others, lambda what: advance(next(steps), None, what)
+            )
     _report(found, out, as_json, None)
 
 

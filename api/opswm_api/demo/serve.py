@@ -30,10 +30,10 @@ def serve_incident(shown: Shown, folder: Path, checkpoint: Path | None, port: in
     if not as_asked:
         console.print(f"Port {port} is taken; another one is used.")
     question = f'{{"system_id": "{SYSTEM_ID}", "at": "{shown.incident.timeline.at.isoformat()}"}}'
-    console.print("\\nThe API has this incident. Ask it, and stop it with Ctrl-C:")
+    console.print("\nThe API has this incident. Ask it, and stop it with Ctrl-C:")
     console.print(
         f"  curl -s {url_of(bound)}/v1/rankings -H 'content-type: application/json' -d '{question}'",
         markup=False,
         soft_wrap=True,
     )
-    serve_until_stopped(settings, bound=bound)
+    serve_until_stopped(settings, bound=bound, tell=lambda told: console.print(told, markup=False, soft_wrap=True))
