@@ -21,10 +21,10 @@ from opswm.training.shards import Shards, open_shards, shard_identity, write_sha
 from opswm.training.simulated import simulate_batch
 
 SHARD_POINTS: Final = 64
-GROUP_SHARDS: Final = 4
+GROUP_SHARDS: Final = 8
 """Shards whose worlds are simulated side by side: in a batch of one shard, most of the time is not spent computing."""
 
-GENERATOR_VERSION: Final = 3
+GENERATOR_VERSION: Final = 4
 """Counts up when the same plan and seeds mean other data."""
 
 Progress = Callable[[str, int, int, str], None]
