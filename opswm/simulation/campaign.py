@@ -24,7 +24,7 @@ from typing import Any, Final
 import torch
 
 from opswm.errors import BadInputError, StoreError
-from opswm.simulation.branch import MOST_FUTURES, true_outcomes
+from opswm.simulation.branch import true_outcomes
 from opswm.simulation.candidates import candidates_of
 from opswm.simulation.engines import EngineName, engine_named
 from opswm.simulation.kernel.episodes import EpisodePlan
@@ -54,9 +54,9 @@ class Campaign:
         entities: Entities of each random system; as drawn where left out.
         has_truth: Whether what each candidate truly does goes to ``truth/``.
         context_ticks, step_s: History before the decision.
-        candidates: Courses of the truth, waiting included.
+        candidates: Courses of the truth, waiting included; as many as suit the simulator where left out.
         horizon_ticks: How far the truth looks.
-        most_futures: Where doubling of its futures stops.
+        most_futures: Where doubling of its futures stops; where it suits the simulator if left out.
     """
 
     engine: EngineName = "kernel"
@@ -65,9 +65,9 @@ class Campaign:
     has_truth: bool = True
     context_ticks: int = 128
     step_s: int = 5
-    candidates: int = 16
+    candidates: int | None = None
     horizon_ticks: int = 32
-    most_futures: int = MOST_FUTURES
+    most_futures: int | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -188,9 +188,9 @@ def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> 
             truth: dict[str, bytes] = {}
             if campaign.has_truth:
                 scene = scene_of(lived, row)
-                courses = candidates_of(scene, campaign.candidates)
-                ticks = campaign.horizon_ticks
-                verdict = true_outcomes(lived, row, courses, ticks, campaign.most_futures, True, engine.branch)
+                courses = candidates_of(scene, campaign.candidates or engine.candidates)
+                ticks, most = campaign.horizon_ticks, campaign.most_futures or engine.most_futures
+                verdict = true_outcomes(lived, row, courses, ticks, most, engine.looks_further, engine.branch)
                 truth[BRANCHES_FILE] = branches_file(scene, courses, verdict, ticks)
             write_recording(lived, row, paths[seed], truth=truth, origin=campaign.origin)
             yield

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any, Final, Literal
 
 from opswm.errors import BadInputError
-from opswm.simulation.branch import Continue, branch_one
+from opswm.simulation.branch import FIRST_FUTURES, MOST_FUTURES, Continue, branch_one
 from opswm.simulation.kernel.episodes import EpisodePlan, live
 
 EngineName = Literal["kernel", "events"]
@@ -23,12 +23,18 @@ class Engine:
         live: Returns worlds that have run up to their decision.
         branch: Continues one of them under several courses in shared exogenous futures.
         at_once: Worlds that are best simulated together.
+        candidates: Courses of the truth where nobody says how many.
+        most_futures: Where doubling of the futures of the truth stops where nobody says.
+        looks_further: Whether the truth looks four horizons ahead as well.
     """
 
     name: EngineName
     live: Callable[[EpisodePlan, Sequence[int]], Any]
     branch: Continue
     at_once: int
+    candidates: int = 16
+    most_futures: int = MOST_FUTURES
+    looks_further: bool = True
 
 
 def engine_named(name: EngineName) -> Engine:
@@ -50,4 +56,4 @@ def engine_named(name: EngineName) -> Engine:
         raise BadInputError(
             "--engine is 'events', which this installation of opswm does not have; use --engine kernel"
         ) from problem
-    return Engine("events", module.live, module.branch_one, 1)
+    return Engine("events", module.live, module.branch_one, 1, 8, FIRST_FUTURES, looks_further=False)

@@ -26,8 +26,12 @@ def simulate(
     truth: Annotated[
         bool, typer.Option("--truth/--no-truth", help="Write what each candidate truly does to truth/branches.json.")
     ] = True,
-    candidates: Annotated[int, typer.Option(min=2, max=64, help="Courses of the truth, no_op included.")] = 16,
-    futures: Annotated[int, typer.Option(min=8, max=64, help="Futures of each course at most.")] = 64,
+    candidates: Annotated[
+        int | None, typer.Option(min=2, max=64, help="Courses of the truth, no_op included; 16, 8 with events.")
+    ] = None,
+    futures: Annotated[
+        int | None, typer.Option(min=8, max=64, help="Futures of each course at most; 64, 8 with events.")
+    ] = None,
     as_zip: Annotated[bool, typer.Option("--zip", help="Write zip files instead of folders.")] = False,
     workers: Annotated[
         int | None, typer.Option(min=1, max=256, help="Processes; one for each core where left out.")
