@@ -55,6 +55,11 @@ def test_a_batch_is_stored_once(client: TestClient) -> None:
             lambda given: [*given[:4], given[5], given[4], *given[6:]], "#/points/5/event_at", "sort", id="out of order"
         ),
         pytest.param(lambda given: [], "#/points", "at least 1", id="empty"),
+        pytest.param(changed(121, value=-500_000.0), "#/points/121/value", "starts at zero", id="negative ratio"),
+        pytest.param(changed(7, value=1e305), "#/points/7/value", "beyond 1e+30", id="beyond computing"),
+        pytest.param(
+            changed(7, known_at="2022-09-01T00:00:00Z"), "#/points/7/known_at", "more than a day before", id="clocks"
+        ),
     ],
 )
 def test_a_batch_with_one_bad_point_is_refused_whole(
@@ -109,3 +114,49 @@ def test_events_are_stored_once_and_only_of_known_entities(shop: TestClient) -> 
     assert "egde" in refused.json()["detail"]
     again = shop.post(url, json={"events": [alert, {**alert, "event_id": "a-3"}]})
     assert again.json() == {"num_events": 2, "num_new": 1}
+
+
+@pytest.mark.parametrize(
+    ("channel", "reading", "detail"),
+    [
+        ({"instrument": "counter"}, {"value": -1.0}, "counter 'edge.request_rate' is -1"),
+        (
+            {"instrument": "histogram", "quantile": 0.5},
+            {"histogram": {"kind": "classic", "upper_bounds": [1e300], "cumulative_counts": [2, 3]}},
+            "beyond 1e+30",
+        ),
+        (
+            {"instrument": "histogram", "quantile": 0.5},
+            {"histogram": {"kind": "native", "scale": -10, "offset": 9, "positive_counts": [2]}},
+            "beyond 1e+30",
+        ),
+    ],
+    ids=["negative counter", "classic buckets", "native buckets"],
+)
+def test_readings_that_could_poison_later_questions_are_refused(
+    client: TestClient, channel: dict[str, Any], reading: dict[str, Any], detail: str
+) -> None:
+    """A counter below zero and buckets beyond all computing are refused, as in a recording."""
+    document = descriptor_document()
+    document["channels"][0] |= channel | ({"unit": "{request}"} if channel["instrument"] == "counter" else {})
+    client.post("/v1/systems", json=document).raise_for_status()
+    at = "2025-03-01T12:00:00Z"
+    point = {"channel_id": "edge.request_rate", "event_at": at, "known_at": at, **reading}
+    refused = client.post(URL, json={"batch_id": "b", "points": [point]})
+    assert refused.status_code == 422
+    assert detail in refused.json()["errors"][0]["detail"]
+
+
+def test_events_with_impossible_clocks_are_refused(shop: TestClient) -> None:
+    """Known years before it happened: named where it stands, and nothing of the batch is stored."""
+    good = {"event_id": "e1", "type": "note", "name": "n", "event_at": "2025-03-01T12:00:00Z"}
+    good["known_at"] = good["event_at"]
+    bad = {**good, "event_id": "e2", "known_at": "2022-09-01T00:00:00Z"}
+    refused = shop.post("/v1/systems/corner-shop/events", json={"events": [good, bad]})
+    assert refused.status_code == 422
+    assert [item["pointer"] for item in refused.json()["errors"]] == ["#/events/1/known_at"]
+    stored = shop.post("/v1/systems/corner-shop/events", json={"events": [good]})
+    assert stored.json() == {"num_events": 1, "num_new": 1}
+    other = shop.post("/v1/systems/corner-shop/events", json={"events": [{**good, "name": "other"}]})
+    assert other.status_code == 422
+    assert "'e1' was given before with another 'name'" in other.json()["detail"]

@@ -13,6 +13,7 @@ from opswm_api.problem_documents import ProblemItem
 from opswm_api.problems import ProblemError, described
 from opswm_schemas.base import Closed, Identifier
 from opswm_schemas.descriptor import SystemDescriptor
+from opswm_schemas.plausible import clock_problem, largest, value_problem
 from opswm_schemas.rows import metrics_table
 from opswm_schemas.telemetry import MetricPoint
 
@@ -75,6 +76,13 @@ def _problems(points: list[MetricPoint], descriptor: SystemDescriptor) -> Iterat
             wanted = "histogram" if channel.instrument == "histogram" else "value"
             detail = f"channel {point.channel_id!r} is a {channel.instrument}: give {wanted!r}"
             yield ProblemItem(pointer=f"#/points/{index}", detail=detail)
+        wrong = value_problem(channel, largest(point))
+        if wrong:
+            part = "value" if point.histogram is None else "histogram"
+            yield ProblemItem(pointer=f"#/points/{index}/{part}", detail=wrong)
+        early = clock_problem(point)
+        if early:
+            yield ProblemItem(pointer=f"#/points/{index}/known_at", detail=early)
         first = seen.setdefault((point.channel_id, point.event_at, point.known_at), index)
         if first != index:
             detail = f"the same channel, event_at and known_at as in point {first}; keep one"

@@ -6,9 +6,10 @@ from datetime import datetime
 from opswm_schemas.actions.record import Action
 from opswm_schemas.actions.redaction import redact_action
 from opswm_schemas.base import Fact
+from opswm_schemas.plausible import MAX_CLOCK_LEAD
 from opswm_schemas.recordings.manifest import ACTIONS_FILE, EVENTS_FILE
 from opswm_schemas.recordings.problem import Problem
-from opswm_schemas.recordings.table_checks import MAX_CLOCK_LEAD, Context
+from opswm_schemas.recordings.table_checks import Context
 from opswm_schemas.telemetry import Event
 
 _UNKNOWN_ENTITY = "add the entity to the descriptor, or correct its id"

@@ -1,6 +1,6 @@
 """What the tables of a recording must obey: known ids, finite values, ordered and unrepeated points, sane clocks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, get_args
@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from opswm_schemas.base import EARLIEST, LATEST, MAX_DURATION_S
 from opswm_schemas.columns import TABLES
-from opswm_schemas.descriptor import SystemDescriptor
+from opswm_schemas.descriptor import Channel, SystemDescriptor
+from opswm_schemas.plausible import MAX_CLOCK_LEAD, is_never_negative, magnitude_limit
 from opswm_schemas.recordings.histogram_checks import histogram_checks
 from opswm_schemas.recordings.manifest import TABLE_FILES
 from opswm_schemas.recordings.problem import Problem
@@ -18,9 +19,6 @@ from opswm_schemas.recordings.row_checks import RowCheck, frame_of, run_checks
 from opswm_schemas.telemetry import Severity, SpanKind
 from opswm_schemas.units import conversion_factor
 from opswm_schemas.vocabulary import MEANING_INDEX, MEANINGS
-
-MAX_CLOCK_LEAD: Final = timedelta(days=1)
-"""A source whose clock is further ahead than this is not drifting but counting in another unit or zone."""
 
 LOOKS_LIKE_PERCENT: Final = 10.0
 """A ratio above this was most likely measured in percent; utilisation of several cores stays below."""
@@ -169,6 +167,37 @@ def _point_checks(context: Context) -> Iterable[RowCheck]:
         channel.is_in(counters) & (value < 0),
         "counter {channel_id} is {value} at {event_at}",
         "a counter starts at zero and grows; declare it a gauge if it may fall below",
+    )
+    yield from _plausibility_checks(channels)
+
+
+def _plausibility_checks(channels: Sequence[Channel]) -> Iterable[RowCheck]:
+    value, channel = pl.col("value"), pl.col("channel_id")
+    ratios = [one.channel_id for one in channels if is_never_negative(one) and one.instrument != "counter"]
+    yield RowCheck(
+        "value",
+        channel.is_in(ratios) & (value < 0),
+        "ratio {channel_id} is {value} at {event_at}",
+        "a ratio is a part of a whole; correct the source, or the channel's meaning",
+    )
+    if not channels:
+        return
+    limits = {one.channel_id: magnitude_limit(one) for one in channels}
+    limit = channel.replace_strict(limits, default=None, return_dtype=pl.Float64)
+    yield RowCheck(
+        "value",
+        value.is_finite() & (value.abs() > limit),
+        "channel {channel_id} is {value} at {event_at}, beyond what is computed with",
+        "check its unit, or leave the row out",
+    )
+    bounds = pl.col("upper_bounds").list.eval(pl.element().abs()).list.max()
+    base_exponent = pl.lit(2.0).pow(-pl.col("histogram_scale").cast(pl.Float64))
+    last = pl.col("histogram_offset").fill_null(0) + pl.col("counts").list.len().cast(pl.Int64)
+    yield RowCheck(
+        "counts",
+        (bounds > limit) | (last * base_exponent > limit.log(2)),
+        "a bucket of channel {channel_id} at {event_at} is beyond what is computed with",
+        "check the channel's unit, or leave the row out",
     )
 
 

@@ -158,6 +158,22 @@ def test_a_ratio_that_looks_like_percent_is_noted() -> None:
     assert "'%'" in found.fix
 
 
+@pytest.mark.parametrize(
+    ("channel_id", "fields", "what"),
+    [
+        ("checkout.errors", {"value": -5.0}, "ratio 'checkout.errors' is -5.0"),
+        ("checkout.errors", {"value": 1e305}, "beyond what is computed with"),
+        ("checkout.latency", {"value": None, "upper_bounds": [1.0, 1e300], "counts": [1.0, 2.0, 3.0]}, "a bucket of"),
+        ("checkout.latency", {"value": None, "histogram_scale": -9, "histogram_offset": 4, "counts": [1.0]}, "bucket"),
+    ],
+)
+def test_what_no_system_reaches_is_refused(channel_id: str, fields: dict[str, Any], what: str) -> None:
+    """A ratio below zero, and numbers and buckets that nothing could be computed with."""
+    problems = table_problems("metrics", metrics([point(0, channel_id=channel_id, **fields)]), CONTEXT)
+    (found,) = [problem for problem in problems if problem.severity == "error"]
+    assert what in found.what
+
+
 def test_without_a_descriptor_ids_are_not_checked() -> None:
     """When the descriptor cannot be read, values and clocks are still checked and ids are not."""
     rows = [point(0, channel_id="anything"), point(1, value=float("nan"))]
