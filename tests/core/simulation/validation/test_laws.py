@@ -1,5 +1,7 @@
 """Laws that hold in every queueing system, on random ones: nothing is lost, more room helps, and Little's law."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -29,7 +31,15 @@ def random_systems(seed: int, count: int) -> list[Blueprint]:
     return [random_blueprint(rng, size=int(rng.integers(4, 16))) for _ in range(count)]
 
 
-@settings(max_examples=2)
+def steady(blueprint: Blueprint) -> Blueprint:
+    """Return the same system under a demand that does not drift: a flash crowd is still there when the time is over."""
+    calm = [
+        replace(inlet, profile=(), burst_amplitude=0.0, jitter=0.0, diurnal_amplitude=0.0) for inlet in blueprint.inlets
+    ]
+    return replace(blueprint, inlets=tuple(calm))
+
+
+@settings(max_examples=2, derandomize=True)
 @given(seed=st.integers(0, 10_000))
 def test_what_comes_in_is_accounted_for(seed: int) -> None:
     """At every entity of random systems, arrivals are served, refused, dropped or still there, to the last request."""
@@ -43,7 +53,7 @@ def test_what_comes_in_is_accounted_for(seed: int) -> None:
     assert bool((lost >= 0.0).all())
 
 
-@settings(max_examples=2)
+@settings(max_examples=2, derandomize=True)
 @given(seed=st.integers(0, 10_000))
 def test_failures_are_a_share_of_what_came_in(seed: int) -> None:
     """At every entity of random systems, failed requests are no fewer than those refused and no more than came."""
@@ -57,7 +67,7 @@ def test_failures_are_a_share_of_what_came_in(seed: int) -> None:
     assert bool((failed <= came + 1e-3).all())
 
 
-@settings(max_examples=2)
+@settings(max_examples=2, derandomize=True)
 @given(
     servers=st.integers(1, 12),
     utilization=st.floats(0.3, 1.3),
@@ -83,25 +93,23 @@ def test_more_room_or_less_load_never_waits_longer(
     assert bool((waiting[1:] <= waiting[0] * 1.01 + 0.01).all())
 
 
-@settings(max_examples=2)
+@settings(max_examples=2, derandomize=True)
 @given(seed=st.integers(0, 10_000))
 def test_littles_law_holds_at_every_entity(seed: int) -> None:
-    """At every busy entity of random systems in good health, requests present are admitted rate times time spent."""
-    systems = random_systems(seed, 5)
+    """At every busy entity of random systems under steady load, requests present are admitted rate times time spent."""
+    systems = [steady(blueprint) for blueprint in random_systems(seed, 5)]
     worlds = 6
     parameters = take_rows(assemble(systems), torch.arange(5).repeat_interleave(worlds))
     seeds = seeds_of(5 * worlds)
     state, _ = simulate(parameters, initial_state(parameters), empty_tape(5 * worlds), 10, seeds)
     _, seen = simulate(parameters, state, empty_tape(5 * worlds), 12, seeds)
 
-    def mean(values: torch.Tensor) -> torch.Tensor:
-        return values.mean(1).view(5, worlds, -1).mean(1)
-
     present, came, lost, spent_s = (
         seen.signals[..., COLUMN[name]] for name in ("in_flight", "request_rate", "shed_rate", "latency_mean")
     )
     admitted = (came - lost).clamp(min=0.0)
-    left, right = mean(present), mean(admitted * spent_s)
-    busy = mean(admitted) > 5.0
-    apart = (left - right).abs() / (0.1 * right + 0.3)
-    assert float((apart * busy).max()) < 1.0
+    expected = (admitted * spent_s).mean(1).view(5, worlds, -1)
+    apart = present.mean(1).view(5, worlds, -1) - expected
+    busy = admitted.mean(1).view(5, worlds, -1).mean(1) > 5.0
+    error = apart.std(1) / worlds**0.5  # in-flight requests are read at the end of a tick, which is a sample
+    assert float((apart.mean(1).abs() / (0.1 * expected.mean(1) + 0.1 + 4.0 * error) * busy).max()) < 1.0
