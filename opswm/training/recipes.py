@@ -61,7 +61,7 @@ class Recipe:
         average: Decay of the exponential moving average of the weights, which is what is kept.
         hide_channels, cut_history: Shares of channels and histories hidden in training.
         patience: Validations without improvement after which training stops.
-        validations: How often regret is measured on the validation worlds.
+        validations: How often effects and regret are measured on the validation worlds.
         threads: Torch threads.
         seed: Of initial weights and of the order of the data.
     """

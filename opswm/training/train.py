@@ -170,7 +170,11 @@ def _step(state: TrainingState, batch: Batch, recipe: Recipe, steps: int) -> flo
 
 
 def _validate(state: TrainingState, validation: Sequence[Batch], loss: float) -> str:
-    """Score the averaged weights; remember them if they are the best so far."""
+    """Score the averaged weights; remember them if they are the best so far.
+
+    The best are those with the smallest error of the effect, a mean over all arms. Regret is what counts in the end,
+    but on a few hundred points it hangs on a handful of choices and would pick a model by chance.
+    """
     kept: dict[str, Tensor] = {name: value.detach().clone() for name, value in state.model.state_dict().items()}
     state.model.load_state_dict(state.average)
     state.model.eval()
@@ -178,8 +182,8 @@ def _validate(state: TrainingState, validation: Sequence[Batch], loss: float) ->
     state.model.load_state_dict(kept)
     state.model.train()
     state.log.append({"step": state.step, "loss": None if math.isnan(loss) else loss, **asdict(score)})
-    if score.regret < state.best_score or not state.best:
-        state.best_score, state.since_best = score.regret, 0
+    if score.effect_error < state.best_score or not state.best:
+        state.best_score, state.since_best = score.effect_error, 0
         state.best = {name: value.clone() for name, value in state.average.items()}
     else:
         state.since_best += 1
