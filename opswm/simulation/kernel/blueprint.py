@@ -49,6 +49,11 @@ class Part:
     scaler_max: Number = 12.0
     old_version_penalty: Number = 1.0
     deployed_s: Number = -86_400.0
+    next_factor: Number = 1.0
+    next_errors: Number = 0.0
+    next_fixes: Number = 0.0
+    bloat: Number = 0.0
+    standby_factor: Number = 1.0
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,7 @@ class Level:
     amount: Number = 0.0
     second: Number = -1.0
     option: int = 0
+    third: Number = -1.0
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,7 @@ class Ability:
 
     Attributes:
         type: Action type of ``opswm_schemas.vocabulary.ACTION_TYPES``.
-        feature: For feature flags: which one.
+        feature: For feature flags: which one; for changes of a configuration: which key.
         levels: Candidate parameters.
         affects: What it is said to touch.
         cost: What doing it costs, bad minutes.

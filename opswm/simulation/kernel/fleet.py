@@ -41,7 +41,7 @@ def lose(fleet: Fleet, entities: Entities, replicas: Float[Tensor, "W N"]) -> tu
 
 def advance_fleet(fleet: Fleet, entities: Entities) -> Fleet:
     """Return the fleet one second later: starts finish, warm-up fades, missing replicas are ordered, extra leave."""
-    left = (fleet.start_left_s - 1.0) * (fleet.starting > 0)
+    left = (fleet.start_left_s - (1.0 - fleet.pending)) * (fleet.starting > 0)
     arrived = fleet.starting * (left <= 0)
     ready = fleet.ready + arrived
     cold = (fleet.cold * fleet.ready + arrived) / ready.clamp(min=1.0)
@@ -52,7 +52,7 @@ def advance_fleet(fleet: Fleet, entities: Entities) -> Fleet:
         starting=fleet.starting - arrived,
         start_left_s=left.clamp(min=0.0),
         cold=cold,
-        rolling_left_s=(fleet.rolling_left_s - 1.0).clamp(min=0.0),
+        rolling_left_s=(fleet.rolling_left_s - (1.0 - fleet.pending)).clamp(min=0.0),
     )
     surplus = (fleet.ready - fleet.desired).clamp(min=0.0)
     healthy = fleet.ready - surplus
@@ -66,21 +66,24 @@ def autoscale(fleet: Fleet, entities: Entities) -> Fleet:
     """Return the fleet after the autoscaler looked at it: desired = ready * utilisation / target, with a dead band.
 
     The rule is that of the Kubernetes HorizontalPodAutoscaler (v2): every 15 s, tolerance 0.1, slow to scale down.
+    Bounds that an operator set hold for whatever number there is.
 
     Args:
-        fleet: The fleet.
-        entities: Where autoscalers are, and what they aim at.
+        fleet: The fleet, with the policy of its autoscaler.
+        entities: Where autoscalers are.
     """
     wait = fleet.scaler_wait_s - 1.0
     looks = (wait <= 0).float() * entities.scaler_on
-    ratio = fleet.utilization / entities.scaler_target
+    ratio = fleet.utilization / fleet.scaler_target
     wanted = torch.ceil(fleet.ready.clamp(min=1.0) * ratio)
-    wanted = torch.minimum(torch.maximum(wanted, entities.scaler_min), entities.scaler_max)
+    wanted = torch.minimum(torch.maximum(wanted, fleet.scaler_min), fleet.scaler_max)
     low = (ratio < LOW_RATIO).float()
     calm = (fleet.calm_left_s - 1.0) * low + SCALE_DOWN_CALM_S * (1.0 - low)
     up = looks * (ratio > 1.0 + SCALER_TOLERANCE) * (wanted > fleet.desired)
     down = looks * (calm <= 0) * (wanted < fleet.desired) * (fleet.starting <= 0)
     change = up * (wanted - fleet.desired) - down
+    bound = torch.minimum(torch.maximum(fleet.desired + change, fleet.scaler_min), fleet.scaler_max)
+    change = torch.where(looks * fleet.scaler_set > 0, bound - fleet.desired, change)
     return replace(
         fleet,
         desired=fleet.desired + change,

@@ -23,6 +23,7 @@ class ActionTape:
         amount: The first number of the parameters: replicas, fraction, limit, connections, count, weight, timeout.
         second: The next number (burst, retries, grace), -1 where left as it is.
         option: Which operation, by its position in the type's list of choices.
+        third: One number more (the ratio an autoscaler aims at), -1 where left as it is.
         requested_s: Second of the request.
     """
 
@@ -33,6 +34,7 @@ class ActionTape:
     amount: Float[Tensor, "W A"]
     second: Float[Tensor, "W A"]
     option: Int[Tensor, "W A"]
+    third: Float[Tensor, "W A"]
     requested_s: Float[Tensor, "W A"]
 
 
@@ -58,7 +60,7 @@ def empty_tape(worlds: int, slots: int = 1) -> ActionTape:
     number = torch.zeros(worlds, slots)
     return ActionTape(
         there=whole.bool(), type=whole.clone(), target=whole.clone(), edge=whole - 1, amount=number.clone(),
-        second=number - 1.0, option=whole.clone(), requested_s=number.clone(),
+        second=number - 1.0, option=whole.clone(), third=number - 1.0, requested_s=number.clone(),
     )  # fmt: skip
 
 

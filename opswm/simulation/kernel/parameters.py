@@ -44,6 +44,10 @@ class Entities:
             aimed at, bounds.
         old_version_penalty: Service time of the version before, over the present one.
         deployed_s: Second of the last deployment before the start (negative).
+        next_factor, next_errors, next_fixes: The version that a deployment would bring: its service time over the
+            present one's, errors that it adds, and the share of what a bad version brought that it does away with.
+        bloat: Of a database: extra service time for want of a vacuum.
+        standby_factor: Of a database: service time on its standby over that on its primary.
     """
 
     there: Bool[Tensor, "W N"]
@@ -79,6 +83,11 @@ class Entities:
     scaler_max: Float[Tensor, "W N"]
     old_version_penalty: Float[Tensor, "W N"]
     deployed_s: Float[Tensor, "W N"]
+    next_factor: Float[Tensor, "W N"]
+    next_errors: Float[Tensor, "W N"]
+    next_fixes: Float[Tensor, "W N"]
+    bloat: Float[Tensor, "W N"]
+    standby_factor: Float[Tensor, "W N"]
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,9 @@ class Fleet:
         deployed_s: Second of the last change of version.
         old_version: 1 where the version before is running.
         utilization: CPU used over CPU reserved, smoothed over about ten seconds.
+        scaler_min, scaler_max, scaler_target: What the autoscaler may do and aims at.
+        scaler_set: 1 where an operator has set that, so that the bounds hold for any number of replicas.
+        pending: 1 where new replicas find no place and wait for one.
     """
 
     ready: Float[Tensor, "W N"]
@@ -95,6 +98,11 @@ class Fleet:
     deployed_s: Float[Tensor, "W N"]
     old_version: Float[Tensor, "W N"]
     utilization: Float[Tensor, "W N"]
+    scaler_min: Float[Tensor, "W N"]
+    scaler_max: Float[Tensor, "W N"]
+    scaler_target: Float[Tensor, "W N"]
+    scaler_set: Float[Tensor, "W N"]
+    pending: Float[Tensor, "W N"]
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ class Settings:
         limit_rps, burst: Rate limit and its bucket.
         pool_size: Connections of a pool.
         cores: CPU cores per replica.
-        moved: 1 where the entity was drained from its host to one with room.
+        moved: Share of the entity that was moved from its host to one with room, 1 where it was drained.
         weight: Share of traffic between equivalent targets.
         enabled: 1 where a feature flag lets the calls through.
         timeout_s, retries: How the source calls.
@@ -148,6 +156,58 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Works:
+    """What actions have begun and not finished, and what they leave behind for later ones; neutral where unused.
+
+    Attributes:
+        begun: 1 in worlds in which anything here matters.
+        share: Share of replicas on the version that is being rolled out.
+        until, pace: The share at which that rollout halts, and how fast it gets there, per second.
+        switch_left_s: Time until a blue-green deployment sends everybody to the new version at once.
+        base_factor, base_errors: Service time of the version that it replaces over the first one's, errors it adds.
+        factor, errors: The same of the version that is being rolled out.
+        slots, slots_next: Slots of a replica now, and after the rolling restart that is under way.
+        queue_limit, queue_limit_next: Likewise the places to wait.
+        elsewhere: 1 where new replicas land on another host.
+        seen: Replicas that were ready when last looked at.
+        quarantined: 1 where nothing gets through to the entity.
+        paused_left_s: Time until a queue hands out items again.
+        parked: Items purged from a queue, which a replay brings back.
+        owed, forgone: Purged items that count as lost with items still to come, and the share of the present ones.
+        vacuum_left_s, index_left_s: Time left of a vacuum and of the making of an index.
+        bloat: Extra service time for want of a vacuum.
+        promoted: 1 where a database runs on its standby.
+        behind: What is left of faults that a failover left behind on the primary, which a failback meets again.
+    """
+
+    begun: Float[Tensor, " W"]
+    share: Float[Tensor, "W N"]
+    until: Float[Tensor, "W N"]
+    pace: Float[Tensor, "W N"]
+    switch_left_s: Float[Tensor, "W N"]
+    base_factor: Float[Tensor, "W N"]
+    base_errors: Float[Tensor, "W N"]
+    factor: Float[Tensor, "W N"]
+    errors: Float[Tensor, "W N"]
+    slots: Float[Tensor, "W N"]
+    slots_next: Float[Tensor, "W N"]
+    queue_limit: Float[Tensor, "W N"]
+    queue_limit_next: Float[Tensor, "W N"]
+    elsewhere: Float[Tensor, "W N"]
+    seen: Float[Tensor, "W N"]
+    quarantined: Float[Tensor, "W N"]
+    paused_left_s: Float[Tensor, "W N"]
+    parked: Float[Tensor, "W N"]
+    owed: Float[Tensor, "W N"]
+    forgone: Float[Tensor, "W N"]
+    vacuum_left_s: Float[Tensor, "W N"]
+    index_left_s: Float[Tensor, "W N"]
+    bloat: Float[Tensor, "W N"]
+    promoted: Float[Tensor, "W N"]
+    behind: Float[Tensor, "W N"]
+
+
+@dataclass(frozen=True)
 class WorldState:
     """A moment of a batch of worlds.
 
@@ -156,6 +216,7 @@ class WorldState:
         log_demand: Ornstein-Uhlenbeck noise of the log demand at each entry.
         client_failure: Smoothed share of failed attempts as clients see it, which sets how many come again.
         fault_left: What is left of each fault after what was done about it, in [0, 1].
+        works: What actions have begun.
     """
 
     second: int
@@ -166,6 +227,7 @@ class WorldState:
     log_demand: Float[Tensor, "W G"]
     client_failure: Float[Tensor, "W G"]
     fault_left: Float[Tensor, "W F"]
+    works: Works
 
 
 def initial_state(parameters: WorldParameters) -> WorldState:
@@ -188,6 +250,8 @@ def initial_state(parameters: WorldParameters) -> WorldState:
         desired=entities.replicas.clone(), cold=zero, rolling_left_s=zero, scaler_wait_s=zero,
         calm_left_s=zero + SCALE_DOWN_CALM_S, scaled=zero,
         restarts=zero, deployed_s=entities.deployed_s.clone(), old_version=zero, utilization=zero,
+        scaler_min=entities.scaler_min.clone(), scaler_max=entities.scaler_max.clone(),
+        scaler_target=entities.scaler_target.clone(), scaler_set=zero, pending=zero,
     )  # fmt: skip
     resources = Resources(
         memory=entities.memory_ratio.clone(), warmth=one, warming_left_s=zero, leaked=zero, dropped=zero
@@ -198,8 +262,16 @@ def initial_state(parameters: WorldParameters) -> WorldState:
         timeout_s=edges.timeout_s.clone(), retries=edges.retries.clone(), breaker_ratio=edges.breaker_ratio.clone(),
         breaker_open_s=edges.breaker_open_s.clone(), breaker_left_s=edge_zero,
     )  # fmt: skip
+    works = Works(
+        begun=(entities.bloat > 0).any(1).to(zero.dtype), share=zero, until=zero, pace=zero, switch_left_s=zero,
+        base_factor=one, base_errors=zero, factor=one, errors=zero, slots=entities.slots.clone(),
+        slots_next=entities.slots.clone(), queue_limit=entities.queue_limit.clone(),
+        queue_limit_next=entities.queue_limit.clone(), elsewhere=zero, seen=entities.replicas.clone(),
+        quarantined=zero, paused_left_s=zero, parked=zero, owed=zero, forgone=zero, vacuum_left_s=zero,
+        index_left_s=zero, bloat=entities.bloat.clone(), promoted=zero, behind=zero,
+    )  # fmt: skip
     entries = torch.zeros_like(parameters.entries.rate_rps)
     return WorldState(
         second=0, flow=flow, fleet=fleet, resources=resources, settings=settings, log_demand=entries,
-        client_failure=entries, fault_left=parameters.faults.there.clone(),
+        client_failure=entries, fault_left=parameters.faults.there.clone(), works=works,
     )  # fmt: skip

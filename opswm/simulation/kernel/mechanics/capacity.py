@@ -106,7 +106,7 @@ def drain(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldSt
     on_it[torch.arange(len(hits.row), device=on_it.device), hits.target] = False
     line, resident = on_it.nonzero(as_tuple=True)
     nothing = torch.zeros(len(line), device=hits.amount.device)
-    moved = Hits(hits.row[line], resident, hits.edge[line], nothing, nothing, hits.option[line])
+    moved = Hits(hits.row[line], resident, hits.edge[line], nothing, nothing, hits.option[line], nothing)
     settings = replace(state.settings, moved=moved.put(state.settings.moved, 1.0))
     return _roll(parameters, replace(state, settings=settings), moved)
 

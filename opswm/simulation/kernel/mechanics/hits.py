@@ -18,7 +18,7 @@ class Hits:
 
     Attributes:
         row, target: World and entity of each.
-        edge, amount, second, option: As in ``kernel.forcings.ActionTape``.
+        edge, amount, second, option, third: As in ``kernel.forcings.ActionTape``.
     """
 
     row: Int[Tensor, " J"]
@@ -27,6 +27,7 @@ class Hits:
     amount: Float[Tensor, " J"]
     second: Float[Tensor, " J"]
     option: Int[Tensor, " J"]
+    third: Float[Tensor, " J"]
 
     def take(self, which: Bool[Tensor, " J"]) -> "Hits":
         """Return the lines that a mask selects."""

@@ -52,6 +52,8 @@ def carry_out(parameters: WorldParameters, state: WorldState, tape: ActionTape, 
             continue
         of_kind = kinds == kind
         at = (row[of_kind], slot[of_kind])
-        hits = Hits(at[0], tape.target[at], tape.edge[at], tape.amount[at], tape.second[at], tape.option[at])
+        hits = Hits(
+            at[0], tape.target[at], tape.edge[at], tape.amount[at], tape.second[at], tape.option[at], tape.third[at]
+        )
         state = mechanics(parameters, state, hits)
     return state
