@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Execution, Goal, Inlet, Link, Part
-from opswm.simulation.kernel.checks import check_blueprint
+from opswm.simulation.kernel.checks import check_blueprint, check_faults
 from opswm.simulation.kernel.faults import FAULT_INDEX, Shape
 from opswm.simulation.kernel.parameters import (
     Edges,
@@ -25,12 +25,13 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1) -> WorldParameters:
+def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1, checked: bool = False) -> WorldParameters:
     """Return the worlds that the blueprints describe, one per row.
 
     Args:
         blueprints: Any number of systems with the same telemetry step.
         num_faults: Room for at least so many faults.
+        checked: Whether they were assembled before and need not be checked again.
 
     Raises:
         ValueError: When there is none, steps differ or are not whole seconds, or a blueprint makes no sense (see
@@ -41,7 +42,7 @@ def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1) -> WorldParam
     steps = {blueprint.step_s for blueprint in blueprints}
     if len(steps) > 1 or min(steps) < 1:
         raise ValueError(f"telemetry steps are {sorted(steps)} s; a batch has one step of whole seconds, 1 or more")
-    for blueprint in blueprints:
+    for blueprint in () if checked else blueprints:
         check_blueprint(blueprint)
     return WorldParameters(
         step_s=blueprints[0].step_s,
@@ -49,11 +50,28 @@ def assemble(blueprints: Sequence[Blueprint], num_faults: int = 1) -> WorldParam
         edges=_stack(Edges, [_table(b, b.links, _link) for b in blueprints], Link("", "")),
         entries=_stack(Entries, [_table(b, b.inlets, _inlet) for b in blueprints], _NO_INLET),
         objectives=_stack(Objectives, [_table(b, b.goals, _goal) for b in blueprints], Goal("", "", "", 1.0, 0.0)),
-        faults=_stack(
-            Faults, [_table(b, struck_by(b), _breakage) for b in blueprints], Breakage("none", ""), num_faults
-        ),
+        faults=_faults(blueprints, num_faults),
         operations=_stack(Operations, [_table(b, list(ACTION_TYPES), _operation) for b in blueprints], Execution()),
     )
+
+
+def assemble_faults(blueprints: Sequence[Blueprint], num_faults: int = 1) -> Faults:
+    """Return the faults alone of systems that are fine otherwise.
+
+    Args:
+        blueprints: The systems, assembled before without these faults.
+        num_faults: Room for at least so many.
+
+    Raises:
+        ValueError: When a fault makes no sense (see ``checks.check_faults``).
+    """
+    for blueprint in blueprints:
+        check_faults(blueprint)
+    return _faults(blueprints, num_faults)
+
+
+def _faults(blueprints: Sequence[Blueprint], room: int) -> Faults:
+    return _stack(Faults, [_table(b, struck_by(b), _breakage) for b in blueprints], Breakage("none", ""), room)
 
 
 def struck_by(blueprint: Blueprint) -> tuple[Breakage, ...]:

@@ -63,40 +63,42 @@ def call(
     refused = failure.view(-1).index_select(0, wiring.target).view(shape)
     source_rps = served_rps.view(-1).index_select(0, wiring.source).view(shape)
 
+    variation = target_var / (target_s * target_s).add_(1e-10)
     attempt_s, late = latency.until_timeout(target_s, target_var, conditions.log_timeout, conditions.timeout_s)
-    now = refused + late - refused * late
+    now = refused.add(late).sub_(refused.mul_(late))
     failing = torch.lerp(call_failure, now, conditions.memory_of_failure)
     again_1 = conditions.retry_1 * failing
     again_2 = conditions.retry_2 * failing
     again_3 = conditions.retry_3 * failing
-    repeats = again_1 * (1.0 + again_2 * (1.0 + again_3))
-    good = 1.0 - failing
-    at_last = (
-        failing
-        * (1.0 - conditions.retry_1 * good)
-        * (1.0 - conditions.retry_2 * good)
-        * (1.0 - conditions.retry_3 * good)
-    )
+    repeats = again_3.add_(1.0).mul_(again_2).add_(1.0).mul_(again_1)
+    good = torch.rsub(failing, 1.0)
+    at_last = failing.mul(_unless(conditions.retry_1, good))
+    at_last = at_last.mul_(_unless(conditions.retry_2, good)).mul_(_unless(conditions.retry_3, good))
 
-    seconds = (attempt_s * (1.0 + repeats) + conditions.backoff_s * repeats) * conditions.passes
+    tries = repeats + 1.0
+    seconds = attempt_s.mul_(tries).add_(conditions.backoff_s * repeats).mul_(conditions.passes)
     spent = conditions.time_gain * seconds
-    variation = target_var / (target_s * target_s + 1e-10)
-    spent_var = spent * seconds * (variation.clamp(max=4.0) + (1.0 - conditions.flow_gain).clamp(min=0.0))
-    lost = conditions.fail_gain * (1.0 - conditions.passes * (1.0 - at_last))
-    lost = torch.log1p(-lost.clamp(max=0.999))
+    spent_var = variation.clamp_(max=4.0).add_(conditions.optional).mul_(seconds.mul_(spent))
+    lost = torch.rsub(torch.rsub(at_last, 1.0).mul_(conditions.passes), 1.0).mul_(conditions.fail_gain)
+    lost = lost.clamp_(max=0.999).neg_().log1p_()
 
-    first = source_rps * conditions.flow_gain * conditions.passes
-    rate = first * (1.0 + repeats) + conditions.extra_calls
+    first = source_rps.mul_(conditions.flow_gain).mul_(conditions.passes)
+    rate = tries.mul_(first).add_(conditions.extra_calls)
     zeros = torch.zeros_like(latency_s).view(-1)
     return CallOutcome(
         call_failure=failing,
         call_rate=rate,
-        retry_rate=first * repeats,
-        timeout_rate=rate * late,
+        retry_rate=repeats.mul_(first),
+        timeout_rate=late.mul_(rate),
         downstream_s=zeros.scatter_add(0, wiring.source, spent.view(-1)).view_as(latency_s),
         downstream_var=zeros.scatter_add(0, wiring.source, spent_var.view(-1)).view_as(latency_s),
         log_success=zeros.scatter_add(0, wiring.source, lost.view(-1)).view_as(latency_s),
     )
+
+
+def _unless(retried: Float[Tensor, "W E"], good: Float[Tensor, "W E"]) -> Float[Tensor, "W E"]:
+    """Return one minus the chance that a repeated attempt is made and good."""
+    return torch.rsub(retried * good, 1.0)
 
 
 def inflow_rps(flow: Flow, wiring: Wiring) -> Float[Tensor, "W N"]:

@@ -27,7 +27,7 @@ def check_blueprint(blueprint: Blueprint) -> None:
     _check_numbers(blueprint)
     _check_names(blueprint)
     _check_profiles(blueprint)
-    _check_faults(blueprint)
+    check_faults(blueprint)
     waited_for = [link for link in blueprint.links if link.synchronous > 0]
     try:
         call_order(blueprint.parts, waited_for)
@@ -154,7 +154,12 @@ def _check_profiles(blueprint: Blueprint) -> None:
                 )
 
 
-def _check_faults(blueprint: Blueprint) -> None:
+def check_faults(blueprint: Blueprint) -> None:
+    """Check that the faults of a blueprint are of known kinds, strike its parts and are of a size that makes sense.
+
+    Raises:
+        ValueError: When one is not.
+    """
     names = {part.name for part in blueprint.parts}
     for breakage in blueprint.breakages:
         where = f"{blueprint.name!r}, fault {breakage.kind!r} at {breakage.target!r}"

@@ -12,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from opswm.simulation.kernel import queueing
-from opswm.simulation.kernel.alterations import alterations
-from opswm.simulation.kernel.faults import Drive, Passage, passages
+from opswm.simulation.kernel.faults import Drive, Passage
 from opswm.simulation.kernel.parameters import WorldParameters
-from opswm.simulation.kernel.state import WorldState
+from opswm.simulation.kernel.state import UNLIMITED, WorldState
 from opswm.simulation.kernel.wiring import Wiring
 
 GRAY_CAPACITY_LOSS: Final = 0.7
@@ -26,7 +25,6 @@ OPEN_BREAKER_PASSES: Final = 0.05
 WARMING_EXTRA: Final = 0.35
 ROLLING_SHARE: Final = 0.25
 CONNECT_S: Final = 1.0
-PULLED_SHARE: Final = 0.95
 SHORTEST_S: Final = 1e-3
 
 
@@ -41,12 +39,13 @@ class Conditions:
         cores, reserved: CPU cores in use at most, and those its replicas have reserved.
         stolen: Share of a host's cores that others take.
         slots: Requests worked on at once.
-        error_ratio: Share of served requests answered with an error of its own.
+        no_error: Share of served requests that are not answered with an error of its own.
         up: Share of arrivals that find a replica at all.
-        queue_limit, patience_s, shed, token_rate, token_limit: Admission.
-        scv, variability: ``cs2`` and ``(ca2 + cs2) / 2``.
+        queue_limit, patience_s, not_shed, token_rate, token_limit: Admission.
+        scv, variability, twice_variability: ``cs2``, ``(ca2 + cs2) / 2`` and ``ca2 + cs2``.
         reference: Occupancy above which requests wait (see ``kernel.queueing``).
         flow_gain: Calls along the edge per request served at its source, before retries.
+        optional: Chance that a request makes no such call.
         extra_calls: Calls per second that warming a cache adds.
         time_gain: Weight of the edge's latency in its source's.
         fail_gain: Chance that a failed call fails the request at the source.
@@ -63,17 +62,19 @@ class Conditions:
     reserved: Float[Tensor, "W N"]
     stolen: Float[Tensor, "W N"]
     slots: Float[Tensor, "W N"]
-    error_ratio: Float[Tensor, "W N"]
+    no_error: Float[Tensor, "W N"]
     up: Float[Tensor, "W N"]
-    shed: Float[Tensor, "W N"]
+    not_shed: Float[Tensor, "W N"]
     token_rate: Float[Tensor, "W N"]
     token_limit: Float[Tensor, "W N"]
     queue_limit: Float[Tensor, "W N"]
     patience_s: Float[Tensor, "W N"]
     scv: Float[Tensor, "W N"]
     variability: Float[Tensor, "W N"]
+    twice_variability: Float[Tensor, "W N"]
     reference: Float[Tensor, "W N"]
     flow_gain: Float[Tensor, "W E"]
+    optional: Float[Tensor, "W E"]
     extra_calls: Float[Tensor, "W E"]
     time_gain: Float[Tensor, "W E"]
     fail_gain: Float[Tensor, "W E"]
@@ -88,7 +89,12 @@ class Conditions:
 
 
 def conditions(
-    parameters: WorldParameters, wiring: Wiring, state: WorldState, drives: Float[Tensor, "D W N"], substep_s: float
+    parameters: WorldParameters,
+    wiring: Wiring,
+    state: WorldState,
+    drives: Float[Tensor, "D W N"],
+    on_the_way: Float[Tensor, "P W E"] | None,
+    substep_s: float,
 ) -> Conditions:
     """Return what holds for the coming second.
 
@@ -97,6 +103,7 @@ def conditions(
         wiring: Index tensors of the call graph.
         state: The state at the start of the second.
         drives: How hard faults push each mechanism (axis ``kernel.faults.Drive``).
+        on_the_way: What faults do to calls (axis ``kernel.faults.Passage``), None where nothing.
         substep_s: Length of a step of the queues.
     """
     entities, edges, settings = parameters.entities, parameters.edges, state.settings
@@ -109,13 +116,6 @@ def conditions(
     crowd = flow.busy / entities.contention_knee
     contention = 1.0 + entities.contention_slope * (crowd - 1.0).clamp(min=0.0)
     version = 1.0 + (entities.old_version_penalty - 1.0) * fleet.old_version
-    lock, disk, errors = drives[Drive.LOCK], drives[Drive.IO], drives[Drive.ERROR]
-    slots_each, queue_limit, pull = entities.slots, entities.queue_limit, wiring.queue.new_tensor(PULLED_SHARE)
-    altered = alterations(parameters, wiring, state)
-    if altered is not None:
-        up, version, lock, disk = up * altered.up, version * altered.service, lock + altered.lock, disk + altered.log_io
-        slots_each, queue_limit, errors = altered.slots, altered.queue_limit, errors + altered.errors
-        pull = pull * altered.pull
     stretch = (
         torch.exp(drives[Drive.SERVICE])
         * version
@@ -124,8 +124,8 @@ def conditions(
         * (1.0 + entities.warmup_penalty * fleet.cold)
     )
     cpu_s = entities.cpu_s * stretch
-    locked_s = lock * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
-    io_s = entities.io_s * stretch * torch.exp(disk)
+    locked_s = drives[Drive.LOCK] * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
+    io_s = entities.io_s * stretch * torch.exp(drives[Drive.IO])
     own_s = cpu_s + io_s + locked_s + drives[Drive.DELAY]
 
     missed = (
@@ -134,22 +134,20 @@ def conditions(
         * edges.on_miss
     )
     calls = edges.there * edges.calls * settings.weight * settings.enabled
+    flow_gain = calls * missed
     passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
-    time_gain = calls * missed * edges.on_path * edges.synchronous
+    time_gain = flow_gain * edges.on_path * edges.synchronous
     timeout_s = settings.timeout_s
-    on_the_way = passages(parameters.faults, state.fault_left, state.second, edges)
     if on_the_way is not None:
         reached, spent_s, timeout_s = _disturbed(settings.timeout_s, settings.retries, on_the_way)
         passes = passes * (1.0 - edges.synchronous * (1.0 - reached))
         own_s = own_s.view(-1).scatter_add(0, wiring.source, (time_gain * spent_s).view(-1)).view_as(own_s)
 
     cores = (settings.cores * ready).clamp(min=1e-3)
-    stay = 1.0 - settings.moved
-    share = _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL])
-    cores = torch.minimum(cores * stay, share * stay) + cores * settings.moved
+    cores = torch.minimum(cores, _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL]))
     pool = (settings.pool_size - resources.leaked).clamp(min=1.0) * ready.clamp(max=1.0)
-    slots = torch.lerp(slots_each * ready, pool, entities.pooled).clamp(min=1e-3)
-    pulled = flow.capacity.view(-1).index_select(0, wiring.consumer).view_as(cores) * pull
+    slots = torch.lerp(entities.slots * ready, pool, entities.pooled).clamp(min=1e-3)
+    pulled = flow.capacity.view(-1).index_select(0, wiring.consumer).view_as(cores) * 0.95
     cpu_rps = cores / cpu_s.clamp(min=1e-6)
     cpu_rps = torch.lerp(cpu_rps, pulled.clamp(min=1e-2), wiring.queue)
     slot_rps = slots / (own_s + flow.downstream_s)
@@ -157,7 +155,7 @@ def conditions(
     servers = torch.lerp(cores, slots, (slot_rps < cpu_rps).float())
     variability = 0.5 * (1.0 + entities.scv)
     gray = fleet.gray / fleet.ready.clamp(min=1.0)
-    error_ratio = (entities.error_ratio + errors + GRAY_ERRORS * gray).clamp(max=0.98)
+    error_ratio = (entities.error_ratio + drives[Drive.ERROR] + GRAY_ERRORS * gray).clamp(max=0.98)
 
     warming = (resources.warming_left_s > 0) * flow.served_rate * WARMING_EXTRA
     return Conditions(
@@ -169,20 +167,22 @@ def conditions(
         reserved=(settings.cores * fleet.ready).clamp(min=1e-2),
         stolen=drives[Drive.STEAL],
         slots=slots,
-        error_ratio=error_ratio,
+        no_error=1.0 - error_ratio,
         up=up,
-        shed=settings.shed,
+        not_shed=1.0 - settings.shed,
         token_rate=settings.limit_rps * substep_s,
         token_limit=settings.burst,
-        queue_limit=queue_limit,
+        queue_limit=entities.queue_limit,
         patience_s=entities.patience_s,
         scv=entities.scv,
         variability=variability,
+        twice_variability=2.0 * variability,
         reference=queueing.reference(flow.rate / capacity, servers.clamp(min=1.0), variability),
-        flow_gain=calls * missed,
+        flow_gain=flow_gain,
+        optional=(1.0 - flow_gain).clamp(min=0.0),
         extra_calls=warming.view(-1).index_select(0, wiring.source).view_as(calls) * edges.on_miss * calls,
         time_gain=time_gain,
-        fail_gain=edges.required * edges.synchronous * (calls * missed).clamp(max=1.0),
+        fail_gain=edges.required * edges.synchronous * flow_gain.clamp(max=1.0),
         passes=passes,
         timeout_s=timeout_s,
         log_timeout=torch.log(timeout_s),
@@ -218,7 +218,7 @@ def _host_share(
 ) -> Float[Tensor, "W N"]:
     """Return the cores that each entity may use of its host, shared in proportion to what residents want.
 
-    Who was moved away is no resident any more.
+    Who was moved away is no resident any more, and has as many cores as it reserved.
     """
     wanted = (state.flow.rate * cpu_s).clamp(min=0.02)
     total = (
@@ -228,4 +228,4 @@ def _host_share(
     )
     available = parameters.entities.host_cores * (1.0 - steal).clamp(min=0.05)
     share = available.reshape(-1) / total.clamp(min=1e-3)
-    return wanted * share.index_select(0, wiring.host).view_as(wanted)
+    return wanted * share.index_select(0, wiring.host).view_as(wanted) + state.settings.moved * UNLIMITED

@@ -14,19 +14,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from opswm.simulation.kernel import branching
-from opswm.simulation.kernel.assemble import assemble, room_for_faults
+from opswm.simulation.kernel.assemble import assemble, assemble_faults, room_for_faults
 from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.candidates import draw_candidates, unusualness
 from opswm.simulation.kernel.courses import tape_of
 from opswm.simulation.kernel.forcings import ActionTape, Schedule, schedule
 from opswm.simulation.kernel.healthy import System, Warm, seeds_of, settle_ticks, warm_systems
+from opswm.simulation.kernel.histories import Histories, begin_histories
 from opswm.simulation.kernel.incidents import Incident, Request, draw_incident
 from opswm.simulation.kernel.observe import measured, observe
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.past import Done, past_actions
 from opswm.simulation.kernel.rows import put_rows, take_rows
 from opswm.simulation.kernel.signals import SIGNALS
-from opswm.simulation.kernel.simulate import Observables, simulate
+from opswm.simulation.kernel.simulate import Observables
 from opswm.simulation.kernel.state import WorldState
 
 MOST_FAULTS: Final = 5
@@ -186,7 +187,7 @@ class _Batch:
     plan: EpisodePlan
     world_seeds: tuple[int, ...]
     blueprints: tuple[Blueprint, ...]
-    state: WorldState
+    histories: Histories
     room: int
     healthy: WorldParameters
 
@@ -205,19 +206,19 @@ class _Batch:
             for row, incident in zip(rows, incidents, strict=True)
         ]
         chosen = torch.tensor(list(rows))
-        parameters = replace(take_rows(self.healthy, chosen), faults=assemble(broken, self.room).faults)
-        state = take_rows(self.state, chosen)
-        state = replace(state, fault_left=parameters.faults.there.clone())
+        parameters = replace(take_rows(self.healthy, chosen), faults=assemble_faults(broken, self.room))
         tape = tape_of(broken, [incident.past for incident in incidents], MOST_REQUESTS)
         seeds = seeds_of([self.world_seeds[row] for row in rows], 0)
-        state, seen = simulate(parameters, state, tape, self.plan.context_ticks, seeds)
+        state, seen = self.histories.run(chosen, parameters, tape, seeds)
         return parameters, state, seen, tape
 
 
 def _batch(plan: EpisodePlan, world_seeds: Sequence[int], warm: Warm) -> _Batch:
     room = room_for_faults(warm.blueprints, MOST_FAULTS)
-    healthy = assemble([replace(blueprint, breakages=()) for blueprint in warm.blueprints], room)
-    return _Batch(plan, tuple(world_seeds), warm.blueprints, warm.state, room, healthy)
+    healthy = assemble([replace(blueprint, breakages=()) for blueprint in warm.blueprints], room, checked=True)
+    return _Batch(
+        plan, tuple(world_seeds), warm.blueprints, begin_histories(warm.state, plan.context_ticks), room, healthy
+    )
 
 
 def _alerting(parameters: WorldParameters, seen: Observables) -> list[bool]:

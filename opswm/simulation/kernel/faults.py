@@ -57,7 +57,6 @@ class Shape(IntEnum):
     INTERMITTENT = 2  # on and off, ramp_s each
     DECAY = 3  # full at once, then exponential with ramp_s
     REBOUND = 4  # next to nothing arrives for ramp_s (of a drive of demand), then full at once and exponential
-    ROLLOUT = 5  # with the share of replicas that a progressive rollout of its origin has reached, in ``state.Works``
 
 
 @dataclass(frozen=True)
@@ -137,35 +136,38 @@ def strength(faults: Faults, left: Float[Tensor, "W F"], second: int) -> Float[T
     blinking = (torch.remainder(age, 2.0 * ramp) < ramp).float()
     fading = torch.exp(-age.clamp(min=0.0) / ramp)
     rebound = torch.where(age < ramp, _ABSENT / faults.magnitude.clamp(min=1e-3), torch.exp(1.0 - age / ramp))
-    shapes = torch.stack([torch.ones_like(age), rising, blinking, fading, rebound, torch.ones_like(age)])
+    shapes = torch.stack([torch.ones_like(age), rising, blinking, fading, rebound])
     return faults.magnitude * active * shapes.gather(0, faults.shape[None])[0]
 
 
-def drives(faults: Faults, left: Float[Tensor, "W F"], second: int, count: int) -> Float[Tensor, "D W N"]:
-    """Return how hard each mechanism of each of ``count`` entities is driven at one second (axis ``Drive``)."""
-    level = strength(faults, left, second)
+def drives(faults: Faults, level: Float[Tensor, "W F"], count: int) -> Float[Tensor, "D W N"]:
+    """Return how hard each mechanism of each of ``count`` entities is driven (axis ``Drive``).
+
+    Args:
+        faults: The faults.
+        level: Their strength now.
+        count: Entities of each world.
+    """
     pushes = (level[..., None] * _DRIVES.to(level.device)[faults.kind]).permute(2, 0, 1)
     field = torch.zeros(len(Drive), level.shape[0], count, device=level.device)
     return field.scatter_add_(2, faults.target[None].expand_as(pushes), pushes)
 
 
-def passages(faults: Faults, left: Float[Tensor, "W F"], second: int, edges: Edges) -> Float[Tensor, "P W E"] | None:
-    """Return what faults do to the calls along each edge at one second (axis ``Passage``), None where there are none.
+def passages(faults: Faults, level: Float[Tensor, "W F"], edges: Edges) -> Float[Tensor, "P W E"] | None:
+    """Return what faults do to the calls along each edge (axis ``Passage``), None where there are none.
 
     Args:
         faults: The faults.
-        left: What was not yet done away with.
-        second: Seconds since the start.
+        level: Their strength now.
         edges: The calls; a fault means those from its origin to its target, all to its target where they are the same.
     """
-    table = _PASSAGES.to(left.device)[faults.kind]
+    table = _PASSAGES.to(level.device)[faults.kind]
     some = (table > 0).any(-1).any(0).nonzero()[:, 0]
     if not some.numel():
         return None
     target, origin = faults.target[:, some, None], faults.origin[:, some, None]
     meant = (edges.target[:, None] == target) & ((origin == target) | (edges.source[:, None] == origin))
-    level = strength(faults, left, second)[:, some]
-    pushes = (level[..., None] * table[:, some]).permute(2, 0, 1)
+    pushes = (level[:, some, None] * table[:, some]).permute(2, 0, 1)
     return (pushes[..., None] * (meant & (edges.there[:, None] > 0))).sum(2)
 
 

@@ -72,51 +72,46 @@ def advance_flow(
         exponential: Standard exponential draws for how low the line dipped on the way.
         substep_s: Length of the substep.
     """
-    expected = calls.inflow_rps(flow, wiring) * substep_s
-    inflow = (expected + torch.sqrt(expected) * inflow_noise).clamp(min=0.0)
-    offered = inflow + exogenous
+    inflow = calls.inflow_rps(flow, wiring).mul_(substep_s)
+    inflow = inflow_noise.mul(inflow.sqrt()).add_(inflow).clamp_(min=0.0)
+    offered = inflow.add_(exogenous)
     from_line = torch.minimum(dropped, flow.backlog)
-    backlog = flow.backlog - from_line
 
-    admitted = offered * (1.0 - conditions.shed) * conditions.up
+    admitted = offered.mul(conditions.not_shed).mul_(conditions.up)
     tokens = torch.minimum(flow.tokens + conditions.token_rate, conditions.token_limit)
-    admitted = torch.minimum(admitted, tokens)
-    tokens = tokens - admitted
-    gain = (flow.rate * (substep_s / RATE_COUNT)).clamp(substep_s / 120.0, substep_s / 2.0)
+    admitted = torch.minimum(admitted, tokens, out=admitted)
+    tokens.sub_(admitted)
+    gain = flow.rate.mul(substep_s / RATE_COUNT).clamp_(substep_s / 120.0, substep_s / 2.0)
     rate = torch.lerp(flow.rate, admitted / substep_s, gain)
 
     held_s = conditions.own_s + flow.downstream_s
     slot_rps = conditions.slots / held_s
-    capacity = torch.minimum(slot_rps, conditions.cpu_rps)
-    worked = torch.minimum(rate, capacity) * substep_s
-    completions = capacity * substep_s + torch.sqrt(worked * conditions.scv) * service_noise
-    variance = (2.0 * conditions.variability) * worked
-    backlog, served = queueing.reflect(backlog, admitted, completions, variance, exponential)
-    room = torch.minimum(conditions.queue_limit, capacity * conditions.patience_s + 1.0)
-    overflow = (backlog - conditions.reference - room).clamp(min=0.0)
-    backlog = backlog - overflow
-    reach = conditions.reference + room
-    tight = queueing.is_tight(reach, variance)
-    if bool(tight.any()):
-        busy = rate / capacity
-        places = queueing.patient_places(conditions.patience_s, capacity, busy)
-        places = torch.minimum(conditions.queue_limit, places)
-        missed = queueing.missed_loss(busy, conditions.reference, places, reach, variance, conditions.variability)
-        missed = admitted * missed * tight
-        overflow, served = overflow + missed, served - missed
-    owed = served + flow.owed
+    capacity = torch.minimum(slot_rps, conditions.cpu_rps, out=slot_rps)
+    worked = torch.minimum(rate, capacity).mul_(substep_s)
+    noise = worked.mul(conditions.scv).sqrt_().mul_(service_noise)
+    completions = noise.add_(capacity.mul(substep_s))
+    variance = worked.mul_(conditions.twice_variability)
+    backlog, served = queueing.reflect(flow.backlog - from_line, admitted, completions, variance, exponential)
+    room = capacity.mul(conditions.patience_s).add_(1.0)
+    room = torch.minimum(conditions.queue_limit, room, out=room)
+    overflow = backlog.sub(conditions.reference).sub_(room).clamp_(min=0.0)
+    backlog.sub_(overflow)
+    reach = room.add_(conditions.reference)
+    _lose_unseen(conditions, rate, capacity, reach, variance, admitted, overflow, served)
+    owed = served.add_(flow.owed)
     served = owed.clamp(min=0.0)
 
-    line = (flow.waiting - from_line).clamp(min=0.0)
+    line = (flow.waiting - from_line).clamp_(min=0.0)
     wait_s, wait_var = queueing.wait_s(line, capacity, conditions.variability)
-    waiting = (backlog - conditions.reference).clamp(min=0.0)
-    latency_s = wait_s.clamp(max=LONGEST_WAIT_S) + held_s
-    latency_var = wait_var.clamp(max=LONGEST_WAIT_S) + conditions.own_var + flow.downstream_var
-    present = torch.minimum(rate * held_s, conditions.slots) + waiting
-    refused = offered - admitted + overflow
-    error = 1.0 - (1.0 - conditions.error_ratio) * torch.exp(flow.log_success)
-    lost = ((refused + dropped) / (offered + dropped + 1e-6)).clamp(max=1.0)
-    failed = lost + error - lost * error
+    waiting = backlog.sub(conditions.reference).clamp_(min=0.0)
+    latency_s = wait_s.clamp_(max=LONGEST_WAIT_S).add_(held_s)
+    latency_var = wait_var.clamp_(max=LONGEST_WAIT_S).add_(conditions.own_var).add_(flow.downstream_var)
+    present = torch.minimum(held_s.mul_(rate), conditions.slots, out=held_s).add_(waiting)
+    refused = offered.sub(admitted).add_(overflow)
+    error = flow.log_success.exp().mul_(conditions.no_error)
+    error = torch.rsub(error, 1.0)
+    lost = (refused + dropped).div_((offered + dropped).add_(1e-6)).clamp_(max=1.0)
+    failed = lost.add(error).sub_(lost.mul_(error))
 
     seen_s = torch.lerp(flow.latency_s, latency_s, SEEN_WEIGHT)
     seen_var = torch.lerp(flow.latency_var, latency_var, SEEN_WEIGHT)
@@ -140,7 +135,35 @@ def advance_flow(
         call_rate=outcome.call_rate,
         call_failure=outcome.call_failure,
         tokens=tokens,
-        owed=owed.clamp(max=0.0),
+        owed=owed.clamp_(max=0.0),
     )
     instant = Instant(offered, served, refused, from_line, failed, latency_s, latency_var, outcome)
     return ahead, instant
+
+
+def _lose_unseen(
+    conditions: Conditions,
+    rate: Float[Tensor, "W N"],
+    capacity: Float[Tensor, "W N"],
+    reach: Float[Tensor, "W N"],
+    variance: Float[Tensor, "W N"],
+    admitted: Float[Tensor, "W N"],
+    overflow: Float[Tensor, "W N"],
+    served: Float[Tensor, "W N"],
+) -> None:
+    """Move from ``served`` to ``overflow`` what tight borders refuse within a step; most lines are not tight."""
+    where = queueing.is_tight(reach, variance).view(-1).nonzero()[:, 0]
+    if not where.numel():
+        return
+
+    def at(field: Float[Tensor, "W N"]) -> Float[Tensor, " tight"]:
+        return field.reshape(-1).index_select(0, where)
+
+    room_rps, variability = at(capacity), at(conditions.variability)
+    busy = at(rate).div_(room_rps)
+    places = queueing.patient_places(at(conditions.patience_s), room_rps, busy)
+    places = torch.minimum(at(conditions.queue_limit), places)
+    missed = queueing.missed_loss(busy, at(conditions.reference), places, at(reach), at(variance), variability)
+    missed = missed.mul_(at(admitted))
+    overflow.view(-1).index_add_(0, where, missed)
+    served.view(-1).index_add_(0, where, missed, alpha=-1.0)

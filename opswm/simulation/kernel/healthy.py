@@ -13,6 +13,7 @@ from opswm.simulation.kernel import noise
 from opswm.simulation.kernel.assemble import assemble
 from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.forcings import empty_tape
+from opswm.simulation.kernel.rows import lay_rows, take_rows
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.simulate import simulate
 from opswm.simulation.kernel.state import WorldState, initial_state
@@ -59,24 +60,33 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entiti
         step_s: Telemetry step.
         entities: Rough number of entities of random systems; as drawn where left out.
     """
+    if system == "web_shop":
+        shops = [web_shop(step_s) for _ in world_seeds]
+        state, _ = _settled(shops, world_seeds)
+        return Warm(tuple(shops), state, state.second)
     wanted = list(range(len(world_seeds)))
     blueprints: list[Blueprint | None] = [None] * len(world_seeds)
     better: dict[int, Blueprint] = {}
-    for draw in range(DRAWS if system == "random" else 1):
-        drawn = [better.get(row) or _draw(system, world_seeds[row], draw, step_s, entities) for row in wanted]
-        settled, healthy, signals = _promised(drawn, [world_seeds[row] for row in wanted], system)
-        last = draw == DRAWS - 1 or system != "random"
-        for at, (row, blueprint, good) in enumerate(zip(wanted, settled, healthy, strict=True)):
-            if good or last:
+    kept: list[tuple[list[int], WorldState]] = []
+    for draw in range(DRAWS):
+        drawn = [better.get(row) or _draw(world_seeds[row], draw, step_s, entities) for row in wanted]
+        seeds = [world_seeds[row] for row in wanted]
+        state, usual = _settled(drawn, seeds)
+        promised, healthy = _promised(drawn, seeds, usual)
+        taken: list[int] = []
+        for at, (row, blueprint, good) in enumerate(zip(wanted, promised, healthy, strict=True)):
+            if good or draw == DRAWS - 1:
                 blueprints[row] = blueprint
+                taken.append(at)
             elif len(blueprint.parts) > LARGEST_DOMAIN:
-                better[row] = strengthened(drawn[at], signals[at], np.random.default_rng([world_seeds[row], draw, 6]))
+                better[row] = strengthened(drawn[at], usual[at], np.random.default_rng([world_seeds[row], draw, 6]))
+        if taken:
+            kept.append(([wanted[at] for at in taken], take_rows(state, torch.tensor(taken))))
         wanted = [row for row in wanted if blueprints[row] is None]
         if not wanted:
             break
     found = [blueprint for blueprint in blueprints if blueprint is not None]
-    state = _settled(found, world_seeds)
-    return Warm(tuple(found), state, state.second)
+    return _together(found, kept)
 
 
 def seeds_of(world_seeds: Sequence[int], future: int) -> Int[Tensor, " W"]:
@@ -85,32 +95,33 @@ def seeds_of(world_seeds: Sequence[int], future: int) -> Int[Tensor, " W"]:
     return noise.world_seeds(0, worlds, torch.full_like(worlds, future))
 
 
-def _draw(system: System, seed: int, draw: int, step_s: int, entities: int | None) -> Blueprint:
-    if system == "web_shop":
-        return web_shop(step_s)
+def _draw(seed: int, draw: int, step_s: int, entities: int | None) -> Blueprint:
     return random_blueprint(np.random.default_rng([seed, draw, 1]), entities, step_s=step_s)
 
 
-def _settled(blueprints: Sequence[Blueprint], world_seeds: Sequence[int]) -> WorldState:
+def _together(blueprints: Sequence[Blueprint], kept: Sequence[tuple[list[int], WorldState]]) -> Warm:
+    """Return systems with the states that they settled in, whichever batch that was."""
+    second = kept[0][1].second
+    state = replace(initial_state(assemble(blueprints, checked=True)), second=second)
+    for rows, settled in kept:
+        state = lay_rows(state, torch.tensor(rows), settled)
+    return Warm(tuple(blueprints), state, second)
+
+
+def _settled(blueprints: Sequence[Blueprint], world_seeds: Sequence[int]) -> tuple[WorldState, Float[Tensor, "W N C"]]:
+    """Return where systems are after settling, and their usual signals then."""
     parameters = assemble(blueprints)
-    ticks = settle_ticks(parameters.step_s)
-    tape = empty_tape(len(blueprints))
-    state, _ = simulate(parameters, initial_state(parameters), tape, ticks, seeds_of(world_seeds, 0), "objectives")
-    return state
+    ticks, seeds, tape = settle_ticks(parameters.step_s), seeds_of(world_seeds, 0), empty_tape(len(blueprints))
+    looked = min(ticks - 1, max(1, LOOKED_AT_S // parameters.step_s))
+    state, _ = simulate(parameters, initial_state(parameters), tape, ticks - looked, seeds, "objectives")
+    state, seen = simulate(parameters, state, tape, looked, seeds)
+    return state, seen.signals.mean(1)
 
 
 def _promised(
-    blueprints: Sequence[Blueprint], world_seeds: Sequence[int], system: System
-) -> tuple[list[Blueprint], list[bool], Float[Tensor, "W N C"]]:
-    """Return the systems with latency thresholds above their usual tail, whether each is healthy, and usual signals."""
-    if system == "web_shop":
-        return list(blueprints), [True] * len(blueprints), torch.zeros(len(blueprints), 0, len(SIGNALS))
-    parameters = assemble(blueprints)
-    ticks, seeds = settle_ticks(parameters.step_s), seeds_of(world_seeds, 0)
-    looked = max(1, LOOKED_AT_S // parameters.step_s)
-    state, seen = simulate(parameters, initial_state(parameters), empty_tape(len(blueprints)), ticks, seeds)
-    del state
-    usual = seen.signals[:, -looked:].mean(1)
+    blueprints: Sequence[Blueprint], world_seeds: Sequence[int], usual: Float[Tensor, "W N C"]
+) -> tuple[list[Blueprint], list[bool]]:
+    """Return the systems with latency thresholds above their usual tail, and whether each is healthy."""
     settled: list[Blueprint] = []
     healthy: list[bool] = []
     for row, (blueprint, seed) in enumerate(zip(blueprints, world_seeds, strict=True)):
@@ -129,4 +140,4 @@ def _promised(
             goals.append(goal)
         settled.append(replace(blueprint, goals=tuple(goals)))
         healthy.append(good)
-    return settled, healthy, usual
+    return settled, healthy

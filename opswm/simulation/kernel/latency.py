@@ -20,8 +20,8 @@ def log_moments(
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
     """Return location and scale of the lognormal with this mean and variance."""
     mean = mean_s.clamp(min=_SMALLEST_S)
-    square = torch.log1p(variance / (mean * mean) + _SMALLEST_VARIATION)
-    return torch.log(mean) - 0.5 * square, torch.sqrt(square)
+    square = (variance / (mean * mean)).add_(_SMALLEST_VARIATION).log1p_()
+    return mean.log_().sub_(square * 0.5), square.sqrt_()
 
 
 def share_beyond(
@@ -40,9 +40,9 @@ def until_timeout(
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
     """Return the mean time a caller spends, giving up at its timeout, and the share of calls that time out."""
     location, scale = log_moments(mean_s, variance)
-    z = (log_timeout - location) / scale
-    late = torch.erfc(z * _ROOT_HALF) * 0.5
-    in_time = torch.erfc((scale - z) * _ROOT_HALF) * 0.5
+    z = torch.sub(log_timeout, location, out=location).div_(scale)
+    in_time = scale.sub_(z).mul_(_ROOT_HALF).erfc_().mul_(0.5)
+    late = z.mul_(_ROOT_HALF).erfc_().mul_(0.5)
     return torch.addcmul(timeout_s * late, mean_s, in_time), late
 
 

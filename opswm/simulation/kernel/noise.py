@@ -93,23 +93,28 @@ def poisson(uniforms: Float[Tensor, "..."], mean: Float[Tensor, "..."]) -> Float
     z, root = normal(uniforms), torch.sqrt(mean)
     approximate = mean + root * z + (z * z - 1.0) / 6.0 + (z - z * z * z) / (72.0 * root.clamp(min=1.0))
     counts = torch.floor(approximate + 0.5).clamp(min=0.0)
-    small = mean < _EXACT_BELOW
-    low_mean = mean * small
-    most = float(low_mean.max())
+    where = (mean < _EXACT_BELOW).view(-1).nonzero()[:, 0]
+    if where.numel():
+        few = _few(uniforms.reshape(-1).index_select(0, where), mean.reshape(-1).index_select(0, where))
+        counts.view(-1).index_copy_(0, where, few)
+    return counts
+
+
+def _few(uniforms: Float[Tensor, " small"], mean: Float[Tensor, " small"]) -> Float[Tensor, " small"]:
+    """Return exact Poisson quantiles where means are small."""
+    exact, most = torch.zeros_like(mean), float(mean.max())
     if most <= 0.0:
-        return counts * ~small
-    mass = torch.exp(-low_mean)
-    cumulative, exact = mass, torch.zeros_like(mean)
+        return exact
+    mass = torch.exp(-mean)
+    cumulative = mass.clone()
     for k in range(1, int(most + 7.0 * most**0.5) + 7):
         above = uniforms > cumulative
         if k % _LOOKS_EVERY == 0 and not bool(above.any()):
             break
-        exact = exact + above
-        mass = mass * low_mean / k
-        cumulative = cumulative + mass
+        exact.add_(above)
+        cumulative.add_(mass.mul_(mean).div_(k))
     # Rounding can keep the sum below the highest uniforms for good: the limit is each draw's own, not the batch's.
-    exact = torch.minimum(exact, torch.floor(low_mean + 7.0 * torch.sqrt(low_mean)) + 5.0)
-    return torch.where(small, exact, counts)
+    return torch.minimum(exact, torch.floor(mean + 7.0 * torch.sqrt(mean)) + 5.0)
 
 
 def _signed(value: int) -> int:

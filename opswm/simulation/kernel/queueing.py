@@ -80,9 +80,11 @@ def reflect(
         negative: a caller carries that over to later steps.
     """
     net = admitted - capacity
-    lowest = 0.5 * (net - torch.sqrt(net * net + 2.0 * variance * exponential))
-    ahead = torch.maximum(backlog + net, net - lowest)
-    return ahead, backlog + admitted - ahead
+    root = (net * net).add_((2.0 * variance).mul_(exponential)).sqrt_()
+    lowest = torch.sub(net, root, out=root).mul_(0.5)
+    highest = torch.sub(net, lowest, out=lowest)
+    ahead = torch.maximum(net.add_(backlog), highest, out=highest)
+    return ahead, (backlog + admitted).sub_(ahead)
 
 
 def is_tight(reach: Float[Tensor, "W N"], variance: Float[Tensor, "W N"]) -> Bool[Tensor, "W N"]:
@@ -92,17 +94,17 @@ def is_tight(reach: Float[Tensor, "W N"], variance: Float[Tensor, "W N"]) -> Boo
         reach: Occupancy at which arrivals are refused, see :func:`missed_loss`.
         variance: Variance of the net input over a step.
     """
-    return reach < 4.0 * torch.sqrt(variance) + 4.0
+    return reach < variance.sqrt().mul_(4.0).add_(4.0)
 
 
 def missed_loss(
-    utilisation: Float[Tensor, "W N"],
-    reference: Float[Tensor, "W N"],
-    places: Float[Tensor, "W N"],
-    reach: Float[Tensor, "W N"],
-    variance: Float[Tensor, "W N"],
-    variability: Float[Tensor, "W N"],
-) -> Float[Tensor, "W N"]:
+    utilisation: Float[Tensor, "..."],
+    reference: Float[Tensor, "..."],
+    places: Float[Tensor, "..."],
+    reach: Float[Tensor, "..."],
+    variance: Float[Tensor, "..."],
+    variability: Float[Tensor, "..."],
+) -> Float[Tensor, "..."]:
     """Return the share of arrivals lost at a tight border that cutting the line off between steps does not see.
 
     It is what M/M/c/K loses in the long run, less what a motion that is cut off between steps loses. A patience of
@@ -125,14 +127,14 @@ def missed_loss(
 
 
 def patient_places(
-    patience_s: Float[Tensor, "W N"], capacity_rps: Float[Tensor, "W N"], utilisation: Float[Tensor, "W N"]
-) -> Float[Tensor, "W N"]:
+    patience_s: Float[Tensor, "..."], capacity_rps: Float[Tensor, "..."], utilisation: Float[Tensor, "..."]
+) -> Float[Tensor, "..."]:
     """Return the places to wait in that lose as many requests as patience does (M/M/c+D against M/M/c/K)."""
     load = _off_one(utilisation)
     return patience_s * capacity_rps * (load - 1.0) / torch.log(load)
 
 
-def _off_one(utilisation: Float[Tensor, "W N"]) -> Float[Tensor, "W N"]:
+def _off_one(utilisation: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return the utilisation, moved a little where it is so near 1 that differences from 1 would drown in rounding."""
     load = utilisation.clamp(1e-4, 1e4)
     return torch.where((load - 1.0).abs() < _NEAR_ONE, 1.0 - _NEAR_ONE, load)
@@ -148,6 +150,5 @@ def wait_s(
         capacity_rps: Completions per second.
         variability: As in :func:`reference`.
     """
-    ahead = waiting + variability * (waiting > 0)
-    mean = ahead / capacity_rps
-    return mean, mean * variability / capacity_rps
+    mean = (variability * (waiting > 0)).add_(waiting).div_(capacity_rps)
+    return mean, (mean * variability).div_(capacity_rps)

@@ -41,7 +41,7 @@ SHOWN_BY: Final[dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class Tally:
-    """Sums over a tick so far, per entity unless said otherwise; ``Z`` counts substeps in ``num_substeps``."""
+    """Sums over the ``num_substeps`` substeps of a tick, as far as it is over; per entity unless said otherwise."""
 
     num_substeps: int
     offered: Float[Tensor, "W N"]
@@ -59,34 +59,29 @@ class Tally:
     bad_attempts: Float[Tensor, "W O"]
 
 
-def start_tally(parameters: WorldParameters) -> Tally:
-    """Return empty sums."""
-    zero = torch.zeros_like(parameters.entities.slots)
-    edge = torch.zeros_like(parameters.edges.calls)
-    objective = torch.zeros_like(parameters.objectives.items)
-    return Tally(0, zero, zero, zero, zero, zero, zero, zero, zero, zero, edge, edge, objective, objective)
+def start_tally(parameters: WorldParameters, num_substeps: int) -> Tally:
+    """Return empty sums over that many substeps."""
+    entities = torch.zeros(9, *parameters.entities.slots.shape, device=parameters.entities.slots.device)
+    edges = torch.zeros(2, *parameters.edges.calls.shape, device=entities.device)
+    attempts = torch.zeros(2, *parameters.objectives.items.shape, device=entities.device)
+    return Tally(num_substeps, *entities.unbind(), *edges.unbind(), *attempts.unbind())
 
 
-def count(tally: Tally, instant: Instant, conditions: Conditions) -> Tally:
-    """Return the sums with one more substep in them; objectives are counted apart."""
-    square = instant.latency_var + instant.latency_s * instant.latency_s
-    entered = (instant.offered - instant.refused).clamp(min=0.0)
-    return Tally(
-        num_substeps=tally.num_substeps + 1,
-        offered=tally.offered + instant.offered,
-        entered=tally.entered + entered,
-        served=tally.served + instant.served,
-        refused=tally.refused + instant.refused,
-        dropped=tally.dropped + instant.dropped,
-        failed=torch.addcmul(tally.failed, instant.offered, instant.failed),
-        time_s=torch.addcmul(tally.time_s, entered, instant.latency_s),
-        time_square=torch.addcmul(tally.time_square, entered, square),
-        cpu_s=torch.addcmul(tally.cpu_s, instant.served, conditions.cpu_s),
-        retries=tally.retries + instant.calls.retry_rate,
-        timeouts=tally.timeouts + instant.calls.timeout_rate,
-        offered_attempts=tally.offered_attempts,
-        bad_attempts=tally.bad_attempts,
-    )
+def count(tally: Tally, instant: Instant, conditions: Conditions) -> None:
+    """Add one more substep to the sums; objectives are counted apart."""
+    square = (instant.latency_s * instant.latency_s).add_(instant.latency_var)
+    entered = (instant.offered - instant.refused).clamp_(min=0.0)
+    tally.offered.add_(instant.offered)
+    tally.entered.add_(entered)
+    tally.served.add_(instant.served)
+    tally.refused.add_(instant.refused)
+    tally.dropped.add_(instant.dropped)
+    tally.failed.addcmul_(instant.offered, instant.failed)
+    tally.time_s.addcmul_(entered, instant.latency_s)
+    tally.time_square.addcmul_(entered, square)
+    tally.cpu_s.addcmul_(instant.served, conditions.cpu_s)
+    tally.retries.add_(instant.calls.retry_rate)
+    tally.timeouts.add_(instant.calls.timeout_rate)
 
 
 def read_signals(

@@ -53,6 +53,7 @@ class _Run:
     log_demand: Int[Tensor, "W G"]
     flow: Int[Tensor, "W N"]
     bridge: Int[Tensor, "W N"]
+    recorded: bool
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,15 @@ def simulate(
         log_demand=noise.stream(seeds, num_entries, noise.Purpose.DEMAND),
         flow=noise.stream(seeds, num_entities, noise.Purpose.FLOW),
         bridge=noise.stream(seeds, num_entities, noise.Purpose.BRIDGE),
+        recorded=record == "all",
     )
     signals, scaled, offered, bad = [], [], [], []
     for _ in range(ticks):
         before = state
         state = replace(state, fleet=replace(state.fleet, scaled=torch.zeros_like(state.fleet.scaled)))
-        tally = start_tally(parameters)
+        tally = start_tally(parameters, parameters.step_s * SUBSTEPS)
         for _ in range(parameters.step_s):
-            state, tally, now = advance_second(run, state, tally)
+            state, now = advance_second(run, state, tally)
         offered.append(tally.offered_attempts)
         bad.append(tally.bad_attempts)
         if record == "all":
@@ -126,14 +128,16 @@ def simulate(
     )
 
 
-def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldState, Tally, Conditions]:
-    """Return state and sums one second later, and what held during it."""
+def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldState, Conditions]:
+    """Return the state one second later and what held during it, and add the second to the tick's sums."""
     parameters, wiring, second = run.parameters, run.wiring, state.second
     state = faults.apply_onsets(parameters.faults, state)
     state = carry_out(parameters, state, run.tape, run.plan)
-    drives = faults.drives(parameters.faults, state.fault_left, second, parameters.entities.slots.shape[1])
+    level = faults.strength(parameters.faults, state.fault_left, second)
+    drives = faults.drives(parameters.faults, level, parameters.entities.slots.shape[1])
     state = _advance_slow(parameters, state, drives)
-    now = conditions(parameters, wiring, state, drives, SUBSTEP_S)
+    on_the_way = faults.passages(parameters.faults, level, parameters.edges)
+    now = conditions(parameters, wiring, state, drives, on_the_way, SUBSTEP_S)
 
     surge = drives[faults.Drive.DEMAND].reshape(-1).index_select(0, wiring.entry).view_as(state.log_demand)
     log_demand = demand.next_log_demand(parameters.entries, state.log_demand, run.log_demand, second)
@@ -149,9 +153,10 @@ def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldSta
         noises = draws.inflow[substep], draws.service[substep], draws.exponential[substep]
         flow, instant = advance_flow(now, wiring, flow, dropped, exogenous, *noises, SUBSTEP_S)
         dropped = torch.zeros_like(dropped) if substep == 0 else dropped
-        tally = count(tally, instant, now)
+        if run.recorded:
+            count(tally, instant, now)
         instants.append(instant)
-    tally, client = _judge(run, state, tally, instants, draws.arrivals)
+    client = _judge(run, state, tally, instants, draws.arrivals)
     used = flow.served_rate * now.cpu_s / now.reserved
     state = replace(
         state,
@@ -162,7 +167,7 @@ def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldSta
         log_demand=log_demand,
         client_failure=client,
     )
-    return state, tally, now
+    return state, now
 
 
 def _advance_slow(parameters: WorldParameters, state: WorldState, drives: Float[Tensor, "D W N"]) -> WorldState:
@@ -199,8 +204,8 @@ def _draw(run: _Run, second: int, expected: Float[Tensor, "W G"]) -> _Draws:
 
 def _judge(
     run: _Run, state: WorldState, tally: Tally, instants: list[Instant], arrivals: Float[Tensor, "Z W G"]
-) -> tuple[Tally, Float[Tensor, "W G"]]:
-    """Return sums with a second's objectives in them, and the share of attempts that fail as clients see it.
+) -> Float[Tensor, "W G"]:
+    """Return the share of attempts that fail as clients see it, and add a second's objectives to the sums.
 
     Clients follow with about the time they wait.
     """
@@ -210,11 +215,8 @@ def _judge(
         for name in ("failed", "latency_s", "latency_var")
     )
     offered, bad = offered_and_bad(parameters, wiring, arrivals, failed, latency_s, latency_var)
-    tally = replace(
-        tally,
-        offered_attempts=tally.offered_attempts + offered.sum(0),
-        bad_attempts=tally.bad_attempts + bad.sum(0),
-    )
+    tally.offered_attempts.add_(offered.sum(0))
+    tally.bad_attempts.add_(bad.sum(0))
     shape = entries.rate_rps.shape
     refused, mean_s, variance = (
         field[-1, : wiring.entry.numel()].view(shape) for field in (failed, latency_s, latency_var)
@@ -222,4 +224,4 @@ def _judge(
     late = latency.share_beyond(mean_s, variance, entries.client_timeout_s)
     now = refused + late - refused * late
     weight = (CLIENT_MEMORY / entries.client_timeout_s.clamp(min=1.0)).clamp(max=1.0)
-    return tally, torch.lerp(state.client_failure, now, weight)
+    return torch.lerp(state.client_failure, now, weight)

@@ -10,7 +10,7 @@ from opswm.simulation.kernel import hazards
 from opswm.simulation.kernel.assemble import assemble, room_for_faults, struck_by
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Goal, Link, Part
 from opswm.simulation.kernel.courses import tape_of
-from opswm.simulation.kernel.faults import FAULT_KINDS, Passage, passages
+from opswm.simulation.kernel.faults import FAULT_KINDS, Passage, passages, strength
 from opswm.simulation.kernel.rows import take_rows
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.simulate import Observables, simulate
@@ -180,9 +180,9 @@ def test_faults_of_calls_disturb_the_calls_they_mean(plans: Any) -> None:
     some = Breakage("edge_delay", "db", "api-a", magnitude=0.2)
     every = Breakage("certificate_expired", "db", magnitude=0.5)
     worlds = assemble([town(plans, [some, every])])
-    pushed = passages(worlds.faults, torch.ones(1, 2), 3, worlds.edges)
+    pushed = passages(worlds.faults, strength(worlds.faults, torch.ones(1, 2), 3), worlds.edges)
     assert pushed is not None
     assert pushed[Passage.DELAY, 0].tolist() == pytest.approx([0.0, 0.0, 0.2, 0.0, 0.0, 0.0])
     assert pushed[Passage.LOSS, 0].tolist() == pytest.approx([0.0, 0.0, 0.5, 0.5, 0.0, 0.0])
     healthy = assemble([town(plans, [])])
-    assert passages(healthy.faults, torch.ones(1, 1), 3, healthy.edges) is None
+    assert passages(healthy.faults, strength(healthy.faults, torch.ones(1, 1), 3), healthy.edges) is None
