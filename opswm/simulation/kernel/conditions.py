@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from opswm.simulation.kernel import queueing
+from opswm.simulation.kernel.alterations import alterations
 from opswm.simulation.kernel.faults import Drive, Passage
 from opswm.simulation.kernel.parameters import WorldParameters
-from opswm.simulation.kernel.state import UNLIMITED, WorldState
+from opswm.simulation.kernel.state import WorldState
 from opswm.simulation.kernel.wiring import Wiring
 
 GRAY_CAPACITY_LOSS: Final = 0.7
@@ -25,6 +26,7 @@ OPEN_BREAKER_PASSES: Final = 0.05
 WARMING_EXTRA: Final = 0.35
 ROLLING_SHARE: Final = 0.25
 CONNECT_S: Final = 1.0
+PULLED_SHARE: Final = 0.95
 SHORTEST_S: Final = 1e-3
 
 
@@ -103,7 +105,7 @@ def conditions(
         wiring: Index tensors of the call graph.
         state: The state at the start of the second.
         drives: How hard faults push each mechanism (axis ``kernel.faults.Drive``).
-        on_the_way: What faults do to calls (axis ``kernel.faults.Passage``), None where nothing.
+        on_the_way: What they do to calls on their way (axis ``kernel.faults.Passage``), None where there is none.
         substep_s: Length of a step of the queues.
     """
     entities, edges, settings = parameters.entities, parameters.edges, state.settings
@@ -116,6 +118,13 @@ def conditions(
     crowd = flow.busy / entities.contention_knee
     contention = 1.0 + entities.contention_slope * (crowd - 1.0).clamp(min=0.0)
     version = 1.0 + (entities.old_version_penalty - 1.0) * fleet.old_version
+    lock, disk, errors = drives[Drive.LOCK], drives[Drive.IO], drives[Drive.ERROR]
+    slots_each, queue_limit, pull = entities.slots, entities.queue_limit, wiring.queue.new_tensor(PULLED_SHARE)
+    altered = alterations(parameters, wiring, state)
+    if altered is not None:
+        up, version, lock, disk = up * altered.up, version * altered.service, lock + altered.lock, disk + altered.log_io
+        slots_each, queue_limit, errors = altered.slots, altered.queue_limit, errors + altered.errors
+        pull = pull * altered.pull
     stretch = (
         torch.exp(drives[Drive.SERVICE])
         * version
@@ -124,8 +133,8 @@ def conditions(
         * (1.0 + entities.warmup_penalty * fleet.cold)
     )
     cpu_s = entities.cpu_s * stretch
-    locked_s = drives[Drive.LOCK] * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
-    io_s = entities.io_s * stretch * torch.exp(drives[Drive.IO])
+    locked_s = lock * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
+    io_s = entities.io_s * stretch * torch.exp(disk)
     own_s = cpu_s + io_s + locked_s + drives[Drive.DELAY]
 
     missed = (
@@ -144,10 +153,12 @@ def conditions(
         own_s = own_s.view(-1).scatter_add(0, wiring.source, (time_gain * spent_s).view(-1)).view_as(own_s)
 
     cores = (settings.cores * ready).clamp(min=1e-3)
-    cores = torch.minimum(cores, _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL]))
+    stay = 1.0 - settings.moved
+    share = _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL])
+    cores = torch.minimum(cores * stay, share * stay) + cores * settings.moved
     pool = (settings.pool_size - resources.leaked).clamp(min=1.0) * ready.clamp(max=1.0)
-    slots = torch.lerp(entities.slots * ready, pool, entities.pooled).clamp(min=1e-3)
-    pulled = flow.capacity.view(-1).index_select(0, wiring.consumer).view_as(cores) * 0.95
+    slots = torch.lerp(slots_each * ready, pool, entities.pooled).clamp(min=1e-3)
+    pulled = flow.capacity.view(-1).index_select(0, wiring.consumer).view_as(cores) * pull
     cpu_rps = cores / cpu_s.clamp(min=1e-6)
     cpu_rps = torch.lerp(cpu_rps, pulled.clamp(min=1e-2), wiring.queue)
     slot_rps = slots / (own_s + flow.downstream_s)
@@ -155,7 +166,7 @@ def conditions(
     servers = torch.lerp(cores, slots, (slot_rps < cpu_rps).float())
     variability = 0.5 * (1.0 + entities.scv)
     gray = fleet.gray / fleet.ready.clamp(min=1.0)
-    error_ratio = (entities.error_ratio + drives[Drive.ERROR] + GRAY_ERRORS * gray).clamp(max=0.98)
+    error_ratio = (entities.error_ratio + errors + GRAY_ERRORS * gray).clamp(max=0.98)
 
     warming = (resources.warming_left_s > 0) * flow.served_rate * WARMING_EXTRA
     return Conditions(
@@ -172,7 +183,7 @@ def conditions(
         not_shed=1.0 - settings.shed,
         token_rate=settings.limit_rps * substep_s,
         token_limit=settings.burst,
-        queue_limit=entities.queue_limit,
+        queue_limit=queue_limit,
         patience_s=entities.patience_s,
         scv=entities.scv,
         variability=variability,
@@ -218,7 +229,7 @@ def _host_share(
 ) -> Float[Tensor, "W N"]:
     """Return the cores that each entity may use of its host, shared in proportion to what residents want.
 
-    Who was moved away is no resident any more, and has as many cores as it reserved.
+    Who was moved away is no resident any more.
     """
     wanted = (state.flow.rate * cpu_s).clamp(min=0.02)
     total = (
@@ -228,4 +239,4 @@ def _host_share(
     )
     available = parameters.entities.host_cores * (1.0 - steal).clamp(min=0.05)
     share = available.reshape(-1) / total.clamp(min=1e-3)
-    return wanted * share.index_select(0, wiring.host).view_as(wanted) + state.settings.moved * UNLIMITED
+    return wanted * share.index_select(0, wiring.host).view_as(wanted)

@@ -57,6 +57,7 @@ class Shape(IntEnum):
     INTERMITTENT = 2  # on and off, ramp_s each
     DECAY = 3  # full at once, then exponential with ramp_s
     REBOUND = 4  # next to nothing arrives for ramp_s (of a drive of demand), then full at once and exponential
+    ROLLOUT = 5  # with the share of replicas that a progressive rollout of its origin has reached, in ``state.Works``
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def strength(faults: Faults, left: Float[Tensor, "W F"], second: int) -> Float[T
     blinking = (torch.remainder(age, 2.0 * ramp) < ramp).float()
     fading = torch.exp(-age.clamp(min=0.0) / ramp)
     rebound = torch.where(age < ramp, _ABSENT / faults.magnitude.clamp(min=1e-3), torch.exp(1.0 - age / ramp))
-    shapes = torch.stack([torch.ones_like(age), rising, blinking, fading, rebound])
+    shapes = torch.stack([torch.ones_like(age), rising, blinking, fading, rebound, torch.ones_like(age)])
     return faults.magnitude * active * shapes.gather(0, faults.shape[None])[0]
 
 
