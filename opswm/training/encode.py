@@ -30,9 +30,11 @@ MAX_PAST_ACTIONS: Final = 32
 
 def signal_features(value: Float[Tensor, "*sizes"], seen: Bool[Tensor, "*sizes"]) -> Float[Tensor, "*sizes"]:
     """Return features of canonical readings whose last axis is ``SIGNALS``, 0 where unseen."""
-    canonical = np.where(seen.numpy(), value.numpy().astype(np.float64), 0.0)
-    feature = np.where(seen.numpy(), to_feature(canonical, MEANING_OF_SIGNAL), 0.0)
-    return torch.from_numpy(feature.astype(np.float32))
+    features = torch.zeros_like(value)
+    for row, stored, feature in zip(value.numpy(), seen.numpy(), features.numpy(), strict=True):
+        canonical = np.where(stored, row.astype(np.float64), 0.0)
+        np.copyto(feature, to_feature(canonical, MEANING_OF_SIGNAL), where=stored, casting="same_kind")
+    return features
 
 
 def encode_structure(blueprints: Sequence[Blueprint], there: Bool[Tensor, "B N C"]) -> Structure:

@@ -59,12 +59,13 @@ class Histories:
         clean = (calm.long() // MARKS_EVERY).clamp(max=-(-self.ticks // MARKS_EVERY) - 1)
         begin = torch.minimum(clean, self.known[rows])
         order = torch.argsort(begin, stable=True)
+        back = torch.argsort(order)
         rows, begin, clean = rows[order], begin[order], clean[order]
         parameters, tape, plan, seeds = (
             take_rows(parameters, order), take_rows(tape, order), take_rows(plan, order), seeds[order],
         )  # fmt: skip
         state: WorldState | None = None
-        parts: list[Observables] = []
+        whole: list[Observables] = []
         under_way = 0
         chosen = parameters
         for mark, start in enumerate(range(0, self.ticks, MARKS_EVERY)):
@@ -76,19 +77,17 @@ class Histories:
                 chosen = parameters if now == len(rows) else _first_rows(parameters, now)
                 under_way = now
             if state is None:
-                parts.append(take_rows(self.seen[mark], rows))
+                whole.append(take_rows(self.seen[mark], rows[back]))
                 continue
             length = min(MARKS_EVERY, self.ticks - start)
             due = _first_rows(plan, now)
             state, seen = simulate(chosen, state, _first_rows(tape, now), length, seeds[:now], plan=due)
             self._remember(mark + 1, rows[:now], clean[:now], state, seen)
-            parts.append(seen if now == len(rows) else join_rows([seen, take_rows(self.seen[mark], rows[now:])]))
-        back = torch.argsort(order)
+            if now < len(rows):
+                seen = join_rows([seen, take_rows(self.seen[mark], rows[now:])])
+            whole.append(take_rows(seen, back))
         assert state is not None
-        whole = Observables(
-            **{name: torch.cat([getattr(part, name) for part in parts], 1).index_select(0, back) for name in _OBSERVED}
-        )
-        return take_rows(state, back), whole
+        return take_rows(state, back), _one_after_the_other(whole)
 
     def _remember(
         self, mark: int, rows: Int[Tensor, " R"], clean: Int[Tensor, " R"], state: WorldState, seen: Observables
@@ -121,6 +120,18 @@ def _first_event_s(faults: Faults, tape: ActionTape, plan: Schedule) -> Float[Te
     onset = torch.floor(faults.onset_s).masked_fill(faults.there <= 0, torch.inf)
     effect = plan.effect_s.masked_fill(~(plan.succeeds & tape.there), torch.inf)
     return torch.cat([onset, effect], 1).amin(1)
+
+
+def _one_after_the_other(parts: list[Observables]) -> Observables:
+    """Return several stretches of time as one."""
+    ticks = [part.offered.shape[1] for part in parts]
+    whole = map_tensors(parts[0], lambda tensor: tensor.new_empty(tensor.shape[0], sum(ticks), *tensor.shape[2:]))
+    first = 0
+    for at, length in enumerate(ticks):
+        for name in _OBSERVED:
+            getattr(whole, name)[:, first : first + length] = getattr(parts[at], name)
+        first += length
+    return whole
 
 
 def _first_rows(value: T, count: int) -> T:

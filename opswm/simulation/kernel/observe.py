@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -28,6 +29,9 @@ OUTSIDE: Final = frozenset({"replicas_ready", "replicas_desired", "restart_rate"
 """Signals that the platform reports, which an entity without a replica still has."""
 
 GAP_TICKS: Final = 6
+WORLDS_AT_ONCE: Final = 32
+"""What a reading goes through on its way takes several times the memory of the readings."""
+
 _GAPS: Final = 1 << 24  # far from any tick, so that gaps and single failures do not share draws
 _UNIT_INTERVAL: Final = frozenset(
     {"cpu_utilization", "memory_ratio", "cache_hit_ratio", "error_ratio", "breaker_open_ratio"}
@@ -36,12 +40,12 @@ _UNIT_INTERVAL: Final = frozenset(
 
 def measured(blueprints: Sequence[Blueprint], num_entities: int) -> Bool[Tensor, "W N C"]:
     """Return which signals each system has a channel for."""
-    there = torch.zeros(len(blueprints), num_entities, len(SIGNALS), dtype=torch.bool)
+    column = {name: index for index, name in enumerate(SIGNALS)}
+    there = np.zeros((len(blueprints), num_entities, len(SIGNALS)), dtype=np.bool_)
     for row, blueprint in enumerate(blueprints):
-        position = {part.name: index for index, part in enumerate(blueprint.parts)}
-        for sensor in blueprint.sensors:
-            there[row, position[sensor.part], SIGNALS.index(sensor.signal)] = True
-    return there
+        parts = [blueprint.index(sensor.part) for sensor in blueprint.sensors]
+        there[row, parts, [column[sensor.signal] for sensor in blueprint.sensors]] = True
+    return torch.from_numpy(there)
 
 
 def observe(
@@ -66,6 +70,33 @@ def observe(
         noise_scale: How noisy monitoring is, as a multiple of what is usual.
         gap_ratio: Chance that all scrapes of a part fail for ``GAP_TICKS`` on end.
     """
+    value, seen = torch.empty_like(signals), torch.empty_like(signals, dtype=torch.bool)
+    for first in range(0, len(signals), WORLDS_AT_ONCE):
+        some = slice(first, first + WORLDS_AT_ONCE)
+        value[some], seen[some] = _observe(
+            signals[some],
+            there[some],
+            missing_ratio[some],
+            seeds[some],
+            first_tick,
+            step_s,
+            None if noise_scale is None else noise_scale[some],
+            None if gap_ratio is None else gap_ratio[some],
+        )
+    return value, seen
+
+
+def _observe(
+    signals: Float[Tensor, "W T N C"],
+    there: Bool[Tensor, "W N C"],
+    missing_ratio: Float[Tensor, " W"],
+    seeds: Int[Tensor, " W"],
+    first_tick: int,
+    step_s: int,
+    noise_scale: Float[Tensor, " W"] | None,
+    gap_ratio: Float[Tensor, " W"] | None,
+) -> tuple[Float[Tensor, "W T N C"], Bool[Tensor, "W T N C"]]:
+    """Return what :func:`observe` returns, of few worlds."""
     _, ticks, entities, count = signals.shape
     column = {name: index for index, name in enumerate(SIGNALS)}
     measurement = noise.stream(seeds, entities * count, noise.Purpose.MEASUREMENT)
