@@ -15,6 +15,7 @@ from opswm.errors import StoreError
 from opswm.model.card import vocabulary
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.simulation.kernel.healthy import System
+from opswm.simulation.kernel.memory import keep_memory
 from opswm.training.batches import take
 from opswm.training.recipes import DataPlan
 from opswm.training.shards import Shards, open_shards, shard_identity, write_shard
@@ -201,6 +202,7 @@ def _made(order: _Order) -> tuple[str, int]:
 
 def _make_alone(order: _Order) -> None:
     torch.set_num_threads(1)
+    keep_memory()
     _make(order)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 import torch
 
 from opswm.evaluation.simulate.workloads import Name, workload
+from opswm.simulation.kernel.memory import keep_memory
 
 WARM_TICKS: Final = 2
 LONGEST_START_S: Final = 600.0
@@ -84,6 +85,7 @@ def _laps(
     name: Name, worlds: Sequence[int], entities: int, seconds: float, seed: int, start: Barrier
 ) -> tuple[_Lap, ...]:
     torch.set_num_threads(1)
+    keep_memory()
     with torch.inference_mode():
         return tuple(_lap(name, count, entities, seconds, seed, start) for count in worlds)
 
