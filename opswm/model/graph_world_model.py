@@ -10,7 +10,15 @@ from opswm.model.config import GraphWorldModelConfig
 from opswm.model.courses import ForcedRound, Round
 from opswm.model.forcings import ActionEncoder, PastActions, effective, reached
 from opswm.model.heads import BadShareHead, ChannelHead
-from opswm.model.losses import LossWeights, bad_cross_entropy, channel_pinball, effect_huber, effect_score, soft_regret
+from opswm.model.losses import (
+    LossWeights,
+    bad_cross_entropy,
+    channel_pinball,
+    channel_response,
+    effect_huber,
+    effect_score,
+    soft_regret,
+)
 from opswm.model.objectives import NUM_OBJECTIVE_FEATURES, at_objectives, objective_features
 from opswm.model.patches import CONTEXT_STATISTICS, PATCH_STATISTICS, fit_context, history_statistics
 from opswm.model.readings import ReadingEncoder, meaning_shares
@@ -54,12 +62,14 @@ class Decoded:
 
     Attributes:
         latent: Of each entity in each course.
+        reach: How the entities that each course reaches change in it, against ``no_op``.
         log_odds: Of the bad share, by member.
         base: Spread of the no-op course.
         loadings: Of each course on the noise between courses.
     """
 
     latent: Float[Tensor, "B N S D"]
+    reach: Float[Tensor, "B S D"]
     log_odds: Float[Tensor, "B S M H O"]
     base: Float[Tensor, "B H O"]
     loadings: Float[Tensor, "B S H O J"]
@@ -96,7 +106,9 @@ class GraphWorldModel(nn.Module):
         self.bad = BadShareHead(
             4 * width, hidden // 2, config.members, config.horizon_ticks, config.horizon_patches, config.noise
         )
-        self.channel = ChannelHead(width, config.horizon_ticks, config.horizon_patches, config.quantiles, len(_ANCHORS))
+        self.channel = ChannelHead(
+            2 * width, config.horizon_ticks, config.horizon_patches, config.quantiles, len(_ANCHORS)
+        )
         self.familiarity = Familiarity(2 * width)
 
     @property
@@ -155,8 +167,9 @@ class GraphWorldModel(nn.Module):
             x = layer(x, field, belief.relations)
         x = self.norm(x)
         touched = reached(courses, there)
-        log_odds, base, loadings = self.bad(self._read(belief, x, touched), touched.any(dim=1))
-        return Decoded(latent=x, log_odds=log_odds, base=base, loadings=loadings)
+        reach = _reach(x, touched)
+        log_odds, base, loadings = self.bad(self._read(belief, x, reach), touched.any(dim=1))
+        return Decoded(latent=x, reach=reach, log_odds=log_odds, base=base, loadings=loadings)
 
     def imagine(
         self, belief: GraphBelief, courses: ActionSlots, generator: torch.Generator, bands: bool = True
@@ -181,20 +194,26 @@ class GraphWorldModel(nn.Module):
         effect = paired_effect(bad, structure.objective_weight) * forced[..., None]
         return Futures(
             quantiles=torch.tensor(config.quantiles),
-            channel=self.bands(belief, decoded.latent if bands else decoded.latent[:, :0]),
+            channel=self.bands(belief, decoded.latent if bands else decoded.latent[:, :0], decoded.reach),
             bad=bad,
             effect=effect,
             support=self.familiarity(belief.summary, courses, there),
         )
 
-    def bands(self, belief: GraphBelief, latent: Float[Tensor, "B N S D"]) -> Float[Tensor, "B S H N C Q"]:
+    def bands(
+        self, belief: GraphBelief, latent: Float[Tensor, "B N S D"], reach: Float[Tensor, "B S D"]
+    ) -> Float[Tensor, "B S H N C Q"]:
         """Return channel quantiles of the first ``B`` points and ``N`` entities from decoded latents.
+
+        What an action changes where it acts is read at every entity, since messages travel only a few hops.
 
         Args:
             belief: From :meth:`observe`.
             latent: From :meth:`decode`.
+            reach: From :meth:`decode`.
         """
         points, entities = latent.shape[:2]
+        latent = torch.cat([latent, reach[:, None].expand_as(latent)], dim=-1)
         statistics = belief.statistics[:points, :entities]
         meaning = belief.structure.meaning[:points, :entities]
         return self.channel(latent, statistics[..., list(_ANCHORS)], statistics[..., _SPREAD], meaning)  # type: ignore[no-any-return]
@@ -218,13 +237,14 @@ class GraphWorldModel(nn.Module):
         few = slice(0, weights.channel_courses)
         some = slice(0, max(1, round(weights.channel_points * batch.arm.shape[0])))
         seen = batch.channel_seen[some, few] & batch.arm[some, few, None, None, None]
-        bands = self.bands(belief, decoded.latent[some, :, few])
+        bands = self.bands(belief, decoded.latent[some, :, few], decoded.reach[some, few])
         terms = {
             "bad": bad_cross_entropy(decoded.log_odds, batch.bad, weight, batch.arm),
             "effect": effect_huber(by_member, batch.effect, batch.effect_error, batch.arm),
             "spread": effect_score(sampled, batch.effect, batch.arm),
             "choice": soft_regret(sampled.mean(dim=2), batch.effect, batch.arm, weights.temperature),
             "channel": channel_pinball(bands, torch.tensor(config.quantiles), batch.channel[some, few], seen),
+            "response": channel_response(bands, batch.channel[some, few], seen),
         }
         return terms | {"total": torch.stack([getattr(weights, name) * term for name, term in terms.items()]).sum()}
 
@@ -234,19 +254,20 @@ class GraphWorldModel(nn.Module):
         vector = self.objective(given) + self.objective_meaning(structure.objective_meaning)
         return vector * structure.objective_there[..., None]  # type: ignore[no-any-return]
 
-    def _read(self, belief: GraphBelief, x: Tensor, touched: Bool[Tensor, "B N S"]) -> Float[Tensor, "B S O X"]:
-        """What the bad-share head reads: the objective and its entity, all entities, the change of those reached.
-
-        The change is against no_op, so that it is 0 where an action does nothing, as before any training.
-        """
+    def _read(self, belief: GraphBelief, x: Tensor, reach: Float[Tensor, "B S D"]) -> Float[Tensor, "B S O X"]:
+        """What the bad-share head reads: the objective and its entity, all entities, the change of those reached."""
         there = belief.structure.entity.to(x.dtype)[:, :, None, None]
         overall = (x * there).sum(1) / there.sum(1).clamp(min=1.0)
-        aimed = touched.to(x.dtype)[..., None]
-        reach = ((x - x[:, :, :1]) * aimed).sum(1) / aimed.sum(1).clamp(min=1.0)
         promised = at_objectives(x, belief.structure).transpose(1, 2)
         shape = promised.shape
         parts = [promised, overall[:, :, None].expand(shape), reach[:, :, None].expand(shape)]
         return torch.cat([*parts, belief.objective[:, None].expand(shape)], dim=-1)
+
+
+def _reach(x: Float[Tensor, "B N S D"], touched: Bool[Tensor, "B N S"]) -> Float[Tensor, "B S D"]:
+    """Return how the entities that a course reaches change against no_op: 0 where an action does nothing."""
+    aimed = touched.to(x.dtype)[..., None]
+    return ((x - x[:, :, :1]) * aimed).sum(1) / aimed.sum(1).clamp(min=1.0)
 
 
 def num_parameters(model: nn.Module) -> int:

@@ -80,7 +80,7 @@ class ChannelHead(nn.Module):
     persistence forecast. Quantiles are a centre and two positive widths times normal quantiles: they cannot cross.
 
     Args:
-        width: Size of an entity's latent.
+        width: Size of what is read at an entity.
         horizon_ticks, horizon_patches: Ticks, and latent patches they are decoded from.
         levels: Quantile levels, symmetric around 0.5.
         num_anchors: Past levels to mix.
@@ -112,7 +112,7 @@ class ChannelHead(nn.Module):
         """Return quantiles of each slot's feature, not decreasing along ``Q``.
 
         Args:
-            x: Latents of every course.
+            x: What is read at each entity in every course.
             anchors: Past levels of each slot.
             spread: How much each slot varied in the past.
             meaning: Vocabulary index of each slot.

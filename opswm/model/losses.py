@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 _HUBER = 0.05
+_RESPONSE_HUBER = 1.0
 _DOUBT = 0.02
 
 
@@ -21,6 +22,8 @@ class LossWeights:
         spread: CRPS and energy score of the sampled effects.
         choice: Expected regret of choosing a course by its mean effect, softly.
         channel: Pinball loss of the channel bands.
+        response: Huber loss of how the centre of each band moves against ``no_op``; without it the few readings that
+            an action moves are lost among the many that it does not.
         temperature: Of the soft choice, in mean bad share.
         channel_courses: How many courses' channels are decoded in training (all cost more than they tell).
         channel_points: Share of the decision points of a batch whose channels are decoded.
@@ -32,8 +35,9 @@ class LossWeights:
     spread: float = 10.0
     choice: float = 10.0
     channel: float = 0.3
+    response: float = 3.0
     temperature: float = 0.02
-    channel_courses: int = 2
+    channel_courses: int = 4
     channel_points: float = 0.25
     noise_per_member: int = 4
 
@@ -141,4 +145,24 @@ def channel_pinball(
     error = torch.where(seen, target, torch.zeros_like(target))[..., None] - quantiles
     loss = torch.maximum(levels * error, (levels - 1.0) * error).mean(dim=-1)
     weight = seen.to(loss.dtype)
+    return (loss * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def channel_response(
+    quantiles: Float[Tensor, "B S H N C Q"], target: Float[Tensor, "B S H N C"], seen: Bool[Tensor, "B S H N C"]
+) -> Float[Tensor, ""]:
+    """Return the Huber loss of what each course changes in the middle quantile of each reading, against course 0.
+
+    Courses share their exogenous future, so the target is a paired difference with little noise of its own.
+
+    Args:
+        quantiles: Predicted, along ``Q``, an odd number of levels around the median.
+        target: Features; anything where unseen.
+        seen: Which are there.
+    """
+    both = seen[:, 1:] & seen[:, :1]
+    middle = quantiles[..., quantiles.shape[-1] // 2]
+    expected = torch.where(both, target[:, 1:] - target[:, :1], torch.zeros_like(target[:, 1:]))
+    loss = nn.functional.huber_loss(middle[:, 1:] - middle[:, :1], expected, reduction="none", delta=_RESPONSE_HUBER)
+    weight = both.to(loss.dtype)
     return (loss * weight).sum() / weight.sum().clamp(min=1.0)

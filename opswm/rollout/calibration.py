@@ -1,9 +1,12 @@
-"""Conformal calibration of effect intervals, per action type and horizon.
+"""Conformal calibration of effect intervals, per action type, horizon and whether an effect is foreseen at all.
 
-Conformalised quantile regression (Romano, Patterson & Candes 2019) on the paired effect, grouped by action type
-(Mondrian). Scores are relative to the width that the model states, so that one number serves calm and severe
-incidents alike. They come from worlds disjoint from training and from every test; coverage then holds on average
-over worlds like those, which for simulated ones is a statement about the simulator.
+Conformalised quantile regression (Romano, Patterson & Candes 2019) on the paired effect, in groups (Mondrian). Courses
+that are expected to change hardly anything outnumber the others and are foreseen far better; sharing one factor with
+them would make the intervals of those that matter too narrow. The two ends have scores of their own: a model whose
+estimates are drawn towards nothing errs mostly on one side, and a doubt about benefit is none about harm. Scores are
+relative to the width that the model states, so that one number serves calm and severe incidents alike. They come from
+worlds disjoint from training and from every test; coverage then holds on average over worlds like those, which for
+simulated ones is a statement about the simulator.
 """
 
 import math
@@ -18,6 +21,9 @@ from opswm.errors import CheckpointError
 from opswm_schemas.vocabulary import ACTION_TYPES
 
 POOLED: Final = "pooled"
+CLEAR: Final = "/clear"
+"""Ends the name of a group of courses whose expected effect exceeds the noise floor."""
+
 MIN_SCORES: Final = 150
 """A group with fewer scores than this uses the pooled ones."""
 
@@ -31,14 +37,15 @@ class Calibration:
     Attributes:
         level: Coverage aimed at.
         source: What the scores come from, in words.
-        growth: ``growth[group][horizon_ticks]``: a half width ``w`` becomes ``w * (1 + growth)``; groups are action
-            types and ``pooled``.
+        growth: ``growth[group][horizon_ticks]``, of the half width below the middle and of that above: ``w`` becomes
+            ``w * (1 + growth)``. Groups are action types and ``pooled``, each for effects within the noise floor and,
+            ending in ``CLEAR``, beyond it.
         counts: Scores behind each group.
     """
 
     level: float = 0.9
     source: str = "none"
-    growth: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    growth: Mapping[str, Mapping[int, tuple[float, float]]] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -47,21 +54,21 @@ class Calibration:
         return POOLED in self.growth
 
     def growth_of(self, groups: Sequence[str], horizon_ticks: int) -> NDArray[np.float64]:
-        """Return the growth of each course, 0 where nothing was fitted.
+        """Return the growth of each course ``[S, 2]``, below and above, 0 where nothing was fitted.
 
         Args:
-            groups: An action type, or ``pooled``, per course.
+            groups: From :func:`sized`, per course.
             horizon_ticks: The nearest horizon that was fitted counts.
         """
         if not self.is_fitted:
-            return np.zeros(len(groups))
-        found = [self.growth.get(group, self.growth[POOLED]) for group in groups]
+            return np.zeros((len(groups), 2))
+        found = [self.growth.get(group) or self.growth.get(pool_of(group)) or self.growth[POOLED] for group in groups]
         return np.array([row[min(row, key=lambda ticks: abs(ticks - horizon_ticks))] for row in found])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
         growth = {
-            group: {str(ticks): value for ticks, value in sorted(row.items())}
+            group: {str(ticks): list(both) for ticks, both in sorted(row.items())}
             for group, row in sorted(self.growth.items())
         }
         return {
@@ -80,7 +87,7 @@ class Calibration:
         """
         try:
             growth = {
-                str(group): {int(ticks): float(value) for ticks, value in row.items()}
+                str(group): {int(ticks): _pair(both) for ticks, both in row.items()}
                 for group, row in plain["growth"].items()
             }
             read = cls(
@@ -93,7 +100,7 @@ class Calibration:
             raise CheckpointError(
                 f"the calibration cannot be read ({type(error).__name__}: {error}); calibrate the checkpoint again"
             ) from error
-        values = [value for row in growth.values() for value in row.values()]
+        values = [value for row in growth.values() for both in row.values() for value in both]
         if not all(map(math.isfinite, values)) or any(not row for row in growth.values()):
             raise CheckpointError("the calibration holds a value that is not finite; calibrate the checkpoint again")
         return read
@@ -104,6 +111,22 @@ def group_of(types: Sequence[int]) -> str:
     return ACTION_TYPES[types[0]] if len(types) == 1 else POOLED
 
 
+def sized(groups: Sequence[str], middle: NDArray[np.float64], floor: float) -> list[str]:
+    """Return the groups of courses with what they are expected to change taken into account.
+
+    Args:
+        groups: From :func:`group_of`, per course.
+        middle: Expected effect of each, bad minutes.
+        floor: Noise floor of the decision point.
+    """
+    return [f"{group}{CLEAR}" if abs(effect) > floor else group for group, effect in zip(groups, middle, strict=True)]
+
+
+def pool_of(group: str) -> str:
+    """Return the pool that speaks for a group with too few scores of its own."""
+    return f"{POOLED}{CLEAR}" if group.endswith(CLEAR) else POOLED
+
+
 def scores(
     lower: NDArray[np.float64],
     middle: NDArray[np.float64],
@@ -111,7 +134,7 @@ def scores(
     truth: NDArray[np.float64],
     floor: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return how far each truth lies outside its interval, in half widths; negative inside.
+    """Return how far each truth lies below and above its interval ``[..., 2]``, in half widths; negative inside.
 
     Args:
         lower: Lower end of the stated interval, any shape.
@@ -121,7 +144,7 @@ def scores(
         floor: Smallest half width that counts, same unit.
     """
     down, up = half_widths(lower, middle, upper, floor)
-    return np.maximum((middle - truth) / down, (truth - middle) / up) - 1.0
+    return np.stack([(middle - truth) / down, (truth - middle) / up], axis=-1) - 1.0
 
 
 def half_widths(
@@ -134,23 +157,32 @@ def half_widths(
 def fit_growth(
     by_horizon: Mapping[int, tuple[Sequence[str], NDArray[np.float64]]], source: str, level: float = 0.9
 ) -> Calibration:
-    """Fit the growth of every group that has enough scores, and of all together.
+    """Fit the growth of every group that has enough scores, of all clear effects together, and of all together.
 
     Args:
-        by_horizon: Per horizon in ticks, the group and the score of each calibration course.
+        by_horizon: Per horizon in ticks, the group and the scores of each calibration course ``[M, 2]``.
         source: What the scores come from, in words.
-        level: Coverage aimed at.
+        level: Coverage aimed at; each end leaves out half of the rest.
     """
-    growth: dict[str, dict[int, float]] = {}
+    growth: dict[str, dict[int, tuple[float, float]]] = {}
+    one_sided = 0.5 * (1.0 + level)
     counts: dict[str, int] = {}
     for horizon_ticks, (groups, values) in by_horizon.items():
         names = np.asarray(groups)
-        for group in [POOLED, *sorted(set(groups) - {POOLED})]:
-            members = values if group == POOLED else values[names == group]
-            if members.size >= MIN_SCORES or (group == POOLED and members.size):
-                counts[group] = int(members.size)
-                growth.setdefault(group, {})[horizon_ticks] = conformal_quantile(members, level)
+        pools = np.asarray([pool_of(group) for group in groups])
+        clear = f"{POOLED}{CLEAR}"
+        for group in [POOLED, clear, *sorted(set(groups) - {POOLED, clear})]:
+            members = values if group == POOLED else values[(pools if group == clear else names) == group]
+            if len(members) >= MIN_SCORES or (group == POOLED and len(members)):
+                counts[group] = len(members)
+                below, above = (conformal_quantile(members[:, side], one_sided) for side in (0, 1))
+                growth.setdefault(group, {})[horizon_ticks] = (below, above)
     return Calibration(level, source, growth, counts)
+
+
+def _pair(both: Sequence[float]) -> tuple[float, float]:
+    below, above = both
+    return float(below), float(above)
 
 
 def conformal_quantile(values: NDArray[np.float64], level: float) -> float:

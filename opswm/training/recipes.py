@@ -30,7 +30,7 @@ class DataPlan:
     shop_share: float = 0.6
     courses: int = 14
     futures: int = 4
-    channel_courses: int = 2
+    channel_courses: int = 4
     step_s: int = 5
     seed: int = 1_000_000
 

@@ -40,13 +40,15 @@ START = {
     "spread": 0.18054,
     "choice": 0.160201,
     "channel": 0.007952,
+    "response": 0.0,
     "total": 4.350843,
 }
 LATER = {
     "bad": 0.448114,
     "effect": 0.049276,
-    "spread": 0.177795,
+    "spread": 0.177803,
     "choice": 0.160199,
     "channel": 0.007951,
-    "total": 4.323209,
+    "response": 0.0,
+    "total": 4.323287,
 }

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 
-from opswm.model.losses import bad_cross_entropy, channel_pinball, effect_huber, effect_score, soft_regret
+from opswm.model.losses import (
+    bad_cross_entropy,
+    channel_pinball,
+    channel_response,
+    effect_huber,
+    effect_score,
+    soft_regret,
+)
 
 ALL = torch.ones(1, 3, dtype=torch.bool)
 
@@ -81,3 +88,14 @@ def test_pinball_ignores_what_was_not_seen() -> None:
     quantiles, target = torch.zeros(1, 1, 1, 1, 2, 3), torch.tensor([torch.nan, 1.0]).view(1, 1, 1, 1, 2)
     seen = torch.tensor([False, True]).view(1, 1, 1, 1, 2)
     assert float(channel_pinball(quantiles, torch.tensor([0.1, 0.5, 0.9]), target, seen)) == pytest.approx(0.5)
+
+
+def test_response_by_hand() -> None:
+    """What counts is the change against course 0 of readings seen in both, not the level of either."""
+    target = torch.tensor([[5.0, 5.0], [5.4, torch.nan]]).view(1, 2, 1, 1, 2)
+    seen = torch.tensor([[True, True], [True, False]]).view(1, 2, 1, 1, 2)
+    quantiles = torch.zeros(1, 2, 1, 1, 2, 3)
+    assert float(channel_response(quantiles, target, seen)) == pytest.approx(0.5 * 0.4**2)
+    quantiles[:, 1, ..., 1] = 0.4
+    assert float(channel_response(quantiles, target, seen)) == pytest.approx(0.0, abs=1e-9)
+    assert float(channel_response(quantiles, target, torch.zeros_like(seen))) == 0.0
