@@ -25,14 +25,16 @@ class RankingPolicy:
 
     Attributes:
         caution: Where between the central effect (0) and the upper end of its 90 % interval (1) courses are compared.
-        harm_tolerance: Largest probability of harm of a recommendation.
+        harm_tolerance: Largest probability of harm of a recommendation. The model's probabilities are larger than what
+            happens: on 36 incidents of the demo shop kept for tuning (seeds 2000 to 2035), none of the courses
+            recommended under this tolerance did harm.
         testing_harm: Largest probability of harm of a course worth testing.
         min_support: Less support than this is no evidence.
         cap_lifted: Whether ``recommend`` is allowed whatever the grade (simulated benchmark tracks only; reported).
     """
 
     caution: float = 0.5
-    harm_tolerance: float = 0.05
+    harm_tolerance: float = 0.15
     testing_harm: float = 0.3
     min_support: float = 0.05
     cap_lifted: bool = False
