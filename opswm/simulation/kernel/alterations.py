@@ -27,6 +27,7 @@ class Alterations:
         lock: Time held under a lock, added, in multiples of the own time.
         errors: Added share of errors.
         up: Factor on the share of arrivals that find a replica.
+        reached: Per call edge: factor on the share of calls that get to their target.
         pull: Factor on the pace at which a queue's consumer takes its items.
         slots, queue_limit: Instead of those that the entity began with.
     """
@@ -36,6 +37,7 @@ class Alterations:
     lock: Float[Tensor, "W N"]
     errors: Float[Tensor, "W N"]
     up: Float[Tensor, "W N"]
+    reached: Float[Tensor, "W E"]
     pull: Float[Tensor, "W N"]
     slots: Float[Tensor, "W N"]
     queue_limit: Float[Tensor, "W N"]
@@ -66,6 +68,7 @@ def alterations(parameters: WorldParameters, wiring: Wiring, state: WorldState) 
         lock=INDEX_LOCK * (works.index_left_s > 0),
         errors=works.base_errors * old + works.errors * works.share + works.forgone,
         up=open_,
+        reached=open_.view(-1).index_select(0, wiring.target).view_as(parameters.edges.calls),
         pull=handed,
         slots=works.slots,
         queue_limit=works.queue_limit,

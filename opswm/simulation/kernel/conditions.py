@@ -145,6 +145,8 @@ def conditions(
     calls = edges.there * edges.calls * settings.weight * settings.enabled
     flow_gain = calls * missed
     passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
+    if altered is not None:
+        passes = passes * altered.reached
     time_gain = flow_gain * edges.on_path * edges.synchronous
     timeout_s = settings.timeout_s
     if on_the_way is not None:

@@ -20,19 +20,26 @@ class Form:
 
     amount: str = ""
     second: str = ""
+    third: str = ""
     option: str = ""
     choices: tuple[str, ...] = ()
 
 
 FORMS: Final[Mapping[str, Form]] = {
+    "deploy": Form(amount="surge_ratio", option="strategy", choices=("rolling", "canary", "blue_green", "recreate")),
     "rollback": Form(),
+    "rollout_control": Form(option="op", choices=("pause", "promote", "abort")),
     "restart": Form(second="grace_s", option="scope", choices=("rolling", "all", "one")),
     "kill_instance": Form(amount="count"),
     "scale_horizontal": Form(amount="to_replicas"),
     "scale_vertical": Form(amount="cpu_cores"),
+    "autoscaler_policy": Form(amount="min_replicas", second="max_replicas", third="target_ratio"),
     "traffic_shift": Form(amount="target_weight_ratio"),
     "failover": Form(),
+    "cordon": Form(),
     "drain": Form(second="grace_s"),
+    "quarantine": Form(option="mode", choices=("network", "maintenance", "label")),
+    "config_change": Form(amount="new", option="key", choices=("worker_threads", "queue_capacity")),
     "feature_flag": Form(option="to", choices=("False", "True")),
     "rate_limit": Form(amount="limit_rps", second="burst"),
     "load_shed": Form(amount="fraction_ratio"),
@@ -40,11 +47,15 @@ FORMS: Final[Mapping[str, Form]] = {
     "timeout_retry": Form(amount="timeout_s", second="max_retries"),
     "pool_resize": Form(amount="size_connections"),
     "cache_op": Form(option="op", choices=("flush", "warm", "invalidate")),
-    "db_op": Form(option="op", choices=("kill_query",)),
+    "queue_op": Form(option="op", choices=("pause", "purge", "replay")),
+    "db_op": Form(option="op", choices=("kill_query", "vacuum", "create_index", "failback")),
 }
 """Types that a simulated system carries out, with the names of their parameters."""
 
-_WHOLE: Final = frozenset({"to_replicas", "count", "size_connections", "max_retries"})
+_WHOLE: Final = frozenset({"to_replicas", "count", "size_connections", "max_retries", "min_replicas", "max_replicas"})
+_SETS: Final = {"worker_threads": ("slots", "task_slots"), "queue_capacity": ("queue_limit", "")}
+"""Of each configuration key: the field of a part that it sets, and the meaning of the reading, where one shows it."""
+_LEFT_ALONE: Final = frozenset({"timeout_retry", "circuit_break", "autoscaler_policy"})
 
 
 def plain_parameters(blueprint: Blueprint, ability: Ability, level: Level) -> dict[str, float | int | str | bool]:
@@ -57,7 +68,7 @@ def plain_parameters(blueprint: Blueprint, ability: Ability, level: Level) -> di
     """
     form = FORMS[ability.type]
     plain: dict[str, float | int | str | bool] = {}
-    for name, value in ((form.amount, level.amount), (form.second, level.second)):
+    for name, value in ((form.amount, level.amount), (form.second, level.second), (form.third, level.third)):
         if name and value >= 0.0:
             plain[name] = int(value) if name in _WHOLE else float(value)
     if form.option:
@@ -71,6 +82,17 @@ def plain_parameters(blueprint: Blueprint, ability: Ability, level: Level) -> di
         plain |= {"from": ability.target, "to": blueprint.parts[blueprint.index(ability.target)].peer or "standby"}
     if ability.type == "load_shed":
         plain["priority"] = "all"
+    if ability.type == "deploy":
+        plain["version"] = "next"
+    if ability.type == "cordon":
+        plain["node"] = ability.target
+    if ability.type == "queue_op":
+        plain["queue"] = ability.target
+    if ability.type == "config_change":
+        field, sets = _SETS[str(plain["key"])]
+        plain["old"] = float(getattr(blueprint.parts[blueprint.index(ability.target)], field))
+        if sets:
+            plain["sets"] = sets
     return plain
 
 
@@ -96,8 +118,8 @@ def level_of(action_type: str, plain: Mapping[str, Any]) -> Level:
         value = plain.get(name) if name else None
         return missing if value is None else float(value)
 
-    missing = -1.0 if action_type in ("timeout_retry", "circuit_break") else 0.0
-    return Level(number(form.amount, missing), number(form.second, -1.0), option)
+    missing = -1.0 if action_type in _LEFT_ALONE else 0.0
+    return Level(number(form.amount, missing), number(form.second, -1.0), option, number(form.third, -1.0))
 
 
 def tape_of(blueprints: Sequence[Blueprint], courses: Sequence[Sequence[Request]], room: int = 1) -> ActionTape:
@@ -120,12 +142,13 @@ def tape_of(blueprints: Sequence[Blueprint], courses: Sequence[Sequence[Request]
             tape.amount[row, slot] = level.amount
             tape.second[row, slot] = level.second
             tape.option[row, slot] = level.option
+            tape.third[row, slot] = level.third
             tape.requested_s[row, slot] = request.requested_s
     return tape
 
 
 def _edge(blueprint: Blueprint, ability: Ability) -> int:
-    if not ability.feature:
+    if not ability.feature or ability.type != "feature_flag":
         return -1
     for position, link in enumerate(blueprint.links):
         if link.feature == ability.feature and link.source == ability.target:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from opswm.simulation.kernel import fleet as fleets
 from opswm.simulation.kernel.faults import FAULT_INDEX
@@ -42,7 +44,7 @@ def scale_vertical(parameters: WorldParameters, state: WorldState, hits: Hits) -
         settings=replace(state.settings, cores=hits.put(state.settings.cores, cores)),
         resources=replace(state.resources, memory=hits.put(state.resources.memory, memory)),
     )
-    return _roll(parameters, state, hits)
+    return roll(parameters, state, hits)
 
 
 def kill_instance(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
@@ -53,7 +55,9 @@ def kill_instance(parameters: WorldParameters, state: WorldState, hits: Hits) ->
     stuck = torch.minimum(fleet.stuck, count - gray)
     fleet, loss = fleets.lose(replace(fleet, gray=fleet.gray - gray, stuck=fleet.stuck - stuck), entities, count)
     resources = fleets.freed(state.resources, entities, loss.share)
-    resources = replace(resources, dropped=resources.dropped + state.flow.present * loss.share)
+    resources = replace(
+        resources, dropped=resources.dropped + state.flow.present * loss.share * _unfinished(state, hits)
+    )
     is_cache = (entities.hit_max > 0).float()
     resources = replace(resources, warmth=resources.warmth * (1.0 - loss.share * is_cache))
     return replace(state, fleet=fleet, resources=resources)
@@ -79,7 +83,7 @@ def restart(parameters: WorldParameters, state: WorldState, hits: Hits) -> World
     if bool(rolling.any()):
         some = hits.take(rolling)
         state = _return_connections(parameters, state, some)
-        state = _roll(parameters, _refresh(parameters, state, some), some)
+        state = roll(parameters, _refresh(parameters, state, some), some)
     renewed = hits.take(~one)
     if bool(renewed.row.numel()):  # a process reads its certificate when it starts
         state = relieve(state, parameters, renewed, ("certificate_expired",), by_origin=False, keep=0.0)
@@ -87,16 +91,27 @@ def restart(parameters: WorldParameters, state: WorldState, hits: Hits) -> World
 
 
 def rollback(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
-    """Return to the version before: what a new version brought goes away, whatever the old one lacked comes back."""
+    """Return to the version before: what a new version brought goes away, whatever the old one lacked comes back.
+
+    That is the version before a deployment of an operator where there was one.
+    """
     state = relieve_version(parameters, state, hits)
     state = _return_connections(parameters, state, hits)
+    works, start_s = state.works, hits.at(parameters.entities.start_s)
+    deployed = hits.at(works.share) > 0
+    works = replace(
+        works,
+        until=hits.put(works.until, 0.0),
+        pace=hits.put(works.pace, 1.0 / (start_s * ROLLING_STARTS)),
+        switch_left_s=hits.put(works.switch_left_s, 0.0),
+    )
     fleet = replace(
         state.fleet,
-        old_version=hits.put(state.fleet.old_version, 1.0),
+        old_version=hits.put(state.fleet.old_version, torch.where(deployed, hits.at(state.fleet.old_version), 1.0)),
         deployed_s=hits.put(state.fleet.deployed_s, float(state.second)),
     )
-    state = _refresh(parameters, replace(state, fleet=fleet), hits)
-    return _roll(parameters, state, hits)
+    state = _refresh(parameters, replace(state, fleet=fleet, works=works), hits)
+    return roll(parameters, state, hits)
 
 
 def drain(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
@@ -108,7 +123,7 @@ def drain(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldSt
     nothing = torch.zeros(len(line), device=hits.amount.device)
     moved = Hits(hits.row[line], resident, hits.edge[line], nothing, nothing, hits.option[line], nothing)
     settings = replace(state.settings, moved=moved.put(state.settings.moved, 1.0))
-    return _roll(parameters, replace(state, settings=settings), moved)
+    return roll(parameters, replace(state, settings=settings), moved)
 
 
 def relieve_version(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
@@ -123,7 +138,15 @@ def relieve_version(parameters: WorldParameters, state: WorldState, hits: Hits) 
     return replace(state, fault_left=left)
 
 
-def _roll(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
+def _unfinished(state: WorldState, hits: Hits) -> Float[Tensor, "W N"]:
+    """Return the share of the targets' work that is not done when their grace is over; all of it without a grace."""
+    flow = state.flow
+    left = torch.exp(-hits.second.clamp(min=0.0) / hits.at(flow.latency_s).clamp(min=1e-3))
+    return hits.put(torch.ones_like(flow.present), left)
+
+
+def roll(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:
+    """Return the state with the targets' replicas being replaced a quarter at a time."""
     fleet = state.fleet
     left = hits.at(parameters.entities.start_s) * ROLLING_STARTS
     return replace(

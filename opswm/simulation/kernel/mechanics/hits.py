@@ -48,6 +48,13 @@ class Hits:
         return self.put(torch.zeros_like(like), 1.0)
 
 
+def begin(state: WorldState, hits: Hits) -> WorldState:
+    """Return the state with the worlds marked in which something begins that takes its time (``state.Works``)."""
+    begun = state.works.begun.clone()
+    begun[hits.row] = 1.0
+    return replace(state, works=replace(state.works, begun=begun))
+
+
 def relieve(
     state: WorldState, parameters: WorldParameters, hits: Hits, kinds: Collection[str], *, by_origin: bool, keep: float
 ) -> WorldState:

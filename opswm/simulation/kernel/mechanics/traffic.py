@@ -6,7 +6,7 @@ from typing import Final
 import torch
 
 from opswm.simulation.kernel import fleet as fleets
-from opswm.simulation.kernel.mechanics.hits import Hits, edges_into, put_edges, relieve
+from opswm.simulation.kernel.mechanics.hits import Hits, begin, edges_into, put_edges, relieve
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.state import WorldState
 
@@ -61,7 +61,14 @@ def failover(parameters: WorldParameters, state: WorldState, hits: Hits) -> Worl
     if not bool(pooled.any()):
         return state
     hits = hits.take(pooled)
+    before = state.fault_left
     state = relieve(state, parameters, hits, LEFT_BEHIND, by_origin=False, keep=0.0)
+    left = torch.zeros_like(state.works.behind).scatter_reduce(
+        1, parameters.faults.target, before - state.fault_left, "amax", include_self=True
+    )
+    works = begin(state, hits).works
+    behind = torch.maximum(works.behind, left)
+    works = replace(works, promoted=hits.put(works.promoted, 1.0), behind=behind)
     fleet, resources, flow = state.fleet, state.resources, state.flow
     down = hits.put(torch.zeros_like(fleet.ready), hits.at(fleet.ready))
     fleet, _ = fleets.lose(fleet, parameters.entities, down)
@@ -73,7 +80,7 @@ def failover(parameters: WorldParameters, state: WorldState, hits: Hits) -> Worl
     )
     dropped = resources.dropped + hits.mark(fleet.ready) * flow.present
     resources = replace(resources, leaked=hits.put(resources.leaked, 0.0), dropped=dropped)
-    return replace(state, fleet=fleet, resources=resources)
+    return replace(state, fleet=fleet, resources=resources, works=works)
 
 
 def feature_flag(parameters: WorldParameters, state: WorldState, hits: Hits) -> WorldState:

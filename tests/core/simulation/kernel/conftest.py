@@ -60,8 +60,13 @@ class Laboratory:
         _, seen = simulate(parameters, state, tape, ticks, self.seeds())
         return seen
 
-    def effects(self, scenarios: Sequence[tuple[Blueprint, Sequence[Request]]], settle_s: int = 60) -> list[float]:
-        """Return what actions change in the mean bad share of each scenario, all of them in one batch."""
+    def responses(
+        self, scenarios: Sequence[tuple[Blueprint, Sequence[Request]]], settle_s: int = 60, ticks: int = 30
+    ) -> Tensor:
+        """Return what actions change in the bad share of each scenario, tick by tick, all of them in one batch.
+
+        Ticks sum to the change in the share of all requests.
+        """
         blueprints = [blueprint for blueprint, _ in scenarios]
         worlds = torch.arange(self.worlds).repeat(len(scenarios))
         rows = torch.arange(len(scenarios)).repeat_interleave(self.worlds)
@@ -73,10 +78,21 @@ class Laboratory:
         never: list[list[Request]] = [[] for _ in later]
         for courses in (later, never):
             tape = take_rows(tape_of(blueprints, courses), rows)
-            _, seen = simulate(parameters, state, tape, 30, seeds, "objectives")
-            bad, offered = (total.sum((1, 2)).view(len(scenarios), -1).sum(1) for total in (seen.bad, seen.offered))
-            shares.append(bad / offered)
-        return [float(effect) for effect in shares[0] - shares[1]]
+            _, seen = simulate(parameters, state, tape, ticks, seeds, "objectives")
+            bad, offered = (total.sum(2).view(len(scenarios), -1, ticks).sum(1) for total in (seen.bad, seen.offered))
+            shares.append(bad / offered.sum(1, keepdim=True))
+        return shares[0] - shares[1]
+
+    def effects(self, scenarios: Sequence[tuple[Blueprint, Sequence[Request]]], settle_s: int = 60) -> list[float]:
+        """Return what actions change in the mean bad share of each scenario."""
+        return [float(effect) for effect in self.responses(scenarios, settle_s).sum(1)]
+
+    @staticmethod
+    def delays(response: Tensor) -> tuple[int, int]:
+        """Return the tick at which a response first shows (a tenth of its peak), and that of half its sum."""
+        shows = response.abs() >= 0.1 * response.abs().max()
+        sums = response.cumsum(0) / response.sum()
+        return int(shows.int().argmax()), int((sums >= 0.5).int().argmax())
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +107,9 @@ class Plans:
     @staticmethod
     def act(action_type: str, target: str, feature: str = "", at_s: float = 0.0, **level: float) -> Request:
         """Return a request some seconds after the system settled."""
-        chosen = Level(level.get("amount", 0.0), level.get("second", -1.0), int(level.get("option", 0)))
+        chosen = Level(
+            level.get("amount", 0.0), level.get("second", -1.0), int(level.get("option", 0)), level.get("third", -1.0)
+        )
         return Request(Ability(action_type, target, (chosen,), feature=feature), chosen, float(at_s))
 
     @staticmethod

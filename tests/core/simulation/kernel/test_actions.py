@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Link, Part
 from opswm.simulation.kernel.incidents import Request
@@ -195,12 +196,67 @@ CASES: dict[str, dict[str, Callable[[Any], Scenario]]] = {
 }
 
 
+ACTS: dict[tuple[str, str], tuple[int, int]] = {
+    ("cache_op", "helps"): (0, 15),
+    ("cache_op", "harms"): (1, 15),
+    ("circuit_break", "helps"): (0, 15),
+    ("circuit_break", "harms"): (0, 15),
+    ("db_op", "helps"): (0, 15),
+    ("db_op", "harms"): (0, 12),
+    ("drain", "helps"): (6, 18),
+    ("drain", "harms"): (0, 6),
+    ("failover", "helps"): (1, 18),
+    ("failover", "harms"): (0, 1),
+    ("feature_flag", "helps"): (0, 15),
+    ("kill_instance", "helps"): (0, 15),
+    ("kill_instance", "harms"): (0, 4),
+    ("load_shed", "helps"): (9, 19),
+    ("load_shed", "harms"): (0, 15),
+    ("pool_resize", "helps"): (2, 16),
+    ("pool_resize", "harms"): (0, 15),
+    ("rate_limit", "helps"): (8, 19),
+    ("rate_limit", "harms"): (0, 15),
+    ("restart", "helps"): (0, 10),
+    ("restart", "harms"): (0, 2),
+    ("rollback", "helps"): (6, 18),
+    ("rollback", "harms"): (0, 15),
+    ("scale_horizontal", "helps"): (7, 18),
+    ("scale_horizontal", "harms"): (5, 17),
+    ("scale_vertical", "helps"): (6, 18),
+    ("scale_vertical", "harms"): (0, 15),
+    ("timeout_retry", "helps"): (1, 15),
+    ("timeout_retry", "harms"): (0, 15),
+    ("traffic_shift", "helps"): (0, 15),
+    ("traffic_shift", "harms"): (0, 15),
+}
+"""Tick at which each action first shows, and that of half its effect, in ticks of 5 s."""
+
+TIMELY = frozenset(
+    {"deploy", "rollout_control", "autoscaler_policy", "cordon", "quarantine", "config_change", "queue_op"}
+)
+"""Types that are tried in ``test_wider_actions``."""
+
+
 @pytest.fixture(scope="module")
-def effects(laboratory: Any, plans: Any) -> dict[tuple[str, str], float]:
-    """What each action changes in each of its situations, in the mean bad share over 150 s."""
+def responses(laboratory: Any, plans: Any) -> dict[tuple[str, str], Tensor]:
+    """What each action changes in each of its situations, in the bad share tick by tick."""
     keys = [(action_type, case) for action_type in sorted(CASES) for case in CASES[action_type]]
-    found = laboratory.effects([CASES[action_type][case](plans) for action_type, case in keys])
+    found = laboratory.responses([CASES[action_type][case](plans) for action_type, case in keys])
     return dict(zip(keys, found, strict=True))
+
+
+@pytest.fixture(scope="module")
+def effects(responses: dict[tuple[str, str], Tensor]) -> dict[tuple[str, str], float]:
+    """What each action changes in each of its situations, in the mean bad share over 150 s."""
+    return {key: float(response.sum()) for key, response in responses.items()}
+
+
+@pytest.mark.parametrize(("action_type", "case"), sorted(ACTS))
+def test_it_acts_when_it_always_did(
+    laboratory: Any, responses: dict[tuple[str, str], Tensor], action_type: str, case: str
+) -> None:
+    """The action first shows, and has done half of what it does, within a tick of what is written down."""
+    assert laboratory.delays(responses[action_type, case]) == pytest.approx(ACTS[action_type, case], abs=1)
 
 
 @pytest.mark.parametrize("action_type", sorted(CASES))
@@ -223,7 +279,8 @@ def test_it_harms_where_it_should(effects: dict[tuple[str, str], float], action_
 
 def test_every_action_of_the_kernel_is_tried_here() -> None:
     """No action has mechanics without a situation for each of its outcomes."""
-    assert {ACTION_INDEX[action_type] for action_type in CASES} == set(MECHANICS)
+    assert {ACTION_INDEX[action_type] for action_type in {*CASES, *TIMELY}} == set(MECHANICS)
+    assert {action_type for action_type, _ in ACTS} == set(CASES)
 
 
 def test_switching_a_feature_back_on_harms_while_its_callee_is_sick(laboratory: Any, plans: Any) -> None:
