@@ -24,8 +24,8 @@ POOLED: Final = "pooled"
 CLEAR: Final = "/clear"
 """Ends the name of a group of courses whose expected effect exceeds the noise floor."""
 
-MIN_SCORES: Final = 150
-"""A group with fewer scores than this uses the pooled ones."""
+MIN_SCORES: Final = 40
+"""A group with fewer scores uses those of its type, or the pooled ones; one end of a 90 % interval needs 19 at least."""
 
 _SMALLEST: Final = -0.95
 
@@ -38,8 +38,8 @@ class Calibration:
         level: Coverage aimed at.
         source: What the scores come from, in words.
         growth: ``growth[group][horizon_ticks]``, of the half width below the middle and of that above: ``w`` becomes
-            ``w * (1 + growth)``. Groups are action types and ``pooled``, each for effects within the noise floor and,
-            ending in ``CLEAR``, beyond it.
+            ``w * (1 + growth)``. Groups are action types, those whose effects are expected to exceed the noise floor
+            where there are enough (ending in ``CLEAR``), and ``pooled``.
         counts: Scores behind each group.
     """
 
@@ -62,7 +62,10 @@ class Calibration:
         """
         if not self.is_fitted:
             return np.zeros((len(groups), 2))
-        found = [self.growth.get(group) or self.growth.get(pool_of(group)) or self.growth[POOLED] for group in groups]
+        found = [
+            self.growth.get(group) or self.growth.get(group.removesuffix(CLEAR)) or self.growth[POOLED]
+            for group in groups
+        ]
         return np.array([row[min(row, key=lambda ticks: abs(ticks - horizon_ticks))] for row in found])
 
     def to_json(self) -> dict[str, Any]:
@@ -122,11 +125,6 @@ def sized(groups: Sequence[str], middle: NDArray[np.float64], floor: float) -> l
     return [f"{group}{CLEAR}" if abs(effect) > floor else group for group, effect in zip(groups, middle, strict=True)]
 
 
-def pool_of(group: str) -> str:
-    """Return the pool that speaks for a group with too few scores of its own."""
-    return f"{POOLED}{CLEAR}" if group.endswith(CLEAR) else POOLED
-
-
 def scores(
     lower: NDArray[np.float64],
     middle: NDArray[np.float64],
@@ -157,7 +155,7 @@ def half_widths(
 def fit_growth(
     by_horizon: Mapping[int, tuple[Sequence[str], NDArray[np.float64]]], source: str, level: float = 0.9
 ) -> Calibration:
-    """Fit the growth of every group that has enough scores, of all clear effects together, and of all together.
+    """Fit the growth of every group that has enough scores, and of all together.
 
     Args:
         by_horizon: Per horizon in ticks, the group and the scores of each calibration course ``[M, 2]``.
@@ -169,10 +167,9 @@ def fit_growth(
     counts: dict[str, int] = {}
     for horizon_ticks, (groups, values) in by_horizon.items():
         names = np.asarray(groups)
-        pools = np.asarray([pool_of(group) for group in groups])
-        clear = f"{POOLED}{CLEAR}"
-        for group in [POOLED, clear, *sorted(set(groups) - {POOLED, clear})]:
-            members = values if group == POOLED else values[(pools if group == clear else names) == group]
+        types = np.asarray([group.removesuffix(CLEAR) for group in groups])
+        for group in [POOLED, *sorted({*groups, *types.tolist()} - {POOLED})]:
+            members = values if group == POOLED else values[(names if group.endswith(CLEAR) else types) == group]
             if len(members) >= MIN_SCORES or (group == POOLED and len(members)):
                 counts[group] = len(members)
                 below, above = (conformal_quantile(members[:, side], one_sided) for side in (0, 1))

@@ -128,10 +128,9 @@ def test_group_of_a_course() -> None:
 
 def test_clear_effects_have_scores_of_their_own() -> None:
     """Many well-foreseen null effects do not narrow the intervals of the few that matter."""
-    groups = ["restart"] * 400 + ["restart/clear"] * 60 + ["drain/clear"] * 140
-    values = np.concatenate([np.full(400, -0.9), np.full(60, 0.5), np.full(140, 0.8)])
+    groups = ["restart"] * 400 + ["restart/clear"] * 60 + ["drain/clear"] * 30 + ["drain"] * 110
+    values = np.concatenate([np.full(400, -0.9), np.full(60, 0.5), np.full(30, 0.8), np.full(110, 0.1)])
     fitted = fit_growth({16: (groups, np.stack([values, values - 9.0], axis=1))}, "made up")
-    assert fitted.growth_of(["restart", "restart/clear", "drain/clear", "drain"], 16)[:, 0] == pytest.approx(
-        [-0.9, 0.8, 0.8, 0.8]
-    )
+    found = fitted.growth_of(["restart", "restart/clear", "drain/clear", "drain", "deploy/clear"], 16)
+    assert found[:, 0] == pytest.approx([0.5, 0.5, 0.8, 0.8, 0.8])
     assert sized(["restart", "drain"], np.array([-0.3, 0.05]), 0.1) == ["restart/clear", "drain"]
