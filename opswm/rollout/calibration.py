@@ -25,7 +25,7 @@ CLEAR: Final = "/clear"
 """Ends the name of a group of courses whose expected effect exceeds the noise floor."""
 
 MIN_SCORES: Final = 40
-"""A group with fewer scores uses those of its type, or the pooled ones; one end of a 90 % interval needs 19 at least."""
+"""A group with fewer scores uses those of its type, or the pooled ones; an end of a 90 % interval needs 19 at least."""
 
 _SMALLEST: Final = -0.95
 
