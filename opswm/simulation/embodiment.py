@@ -94,6 +94,7 @@ def typed_parameters(blueprint: Blueprint, ability: Ability, level: Level) -> Pa
         kept = float(plain.pop("target_weight_ratio"))
         peer = blueprint.parts[blueprint.index(ability.target)].peer
         plain["weights"] = {ability.target: kept, peer: 1.0 - kept}
+    plain.pop("sets", None)  # which is said in the capability's bounds
     return _ADAPTER.validate_python({"type": ability.type, **plain})
 
 
@@ -135,7 +136,9 @@ def _bounds(blueprint: Blueprint, ability: Ability) -> dict[str, Bound]:
         values = list(dict.fromkeys(plain[name] for plain in every if name in plain))
         if name == "priority":  # simulated systems know one kind of request, so shedding means all of them
             bounds[name] = Bound(choices=["low", "all"], levels=values)
-        elif name == "key" or name == form.option:
+        elif name == "sets":
+            bounds["new"] = bounds["new"].model_copy(update={"sets": values[0]})
+        elif name in ("key", form.option) or isinstance(values[0], str):
             bounds[name] = Bound(choices=values, levels=values)
         else:
             top = {"to_replicas": part.replicas_max, "fraction_ratio": 1.0}.get(name)

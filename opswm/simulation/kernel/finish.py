@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -9,6 +11,7 @@ from opswm.simulation.kernel import sizing
 from opswm.simulation.kernel.abilities import abilities_of, executions
 from opswm.simulation.kernel.blueprint import Blueprint, Goal, Inlet, Link, Part
 from opswm.simulation.kernel.sensors import choose_sensors
+from opswm.simulation.kernel.wider_abilities import more_abilities, more_executions, with_qualities
 
 
 def finish(
@@ -20,6 +23,7 @@ def finish(
     rng: np.random.Generator,
     step_s: int,
     whole_schema: bool = False,
+    actions: Literal["usual", "all"] = "usual",
 ) -> Blueprint:
     """Return the blueprint of a sketched system.
 
@@ -32,6 +36,7 @@ def finish(
         rng: For everything that is left to chance.
         step_s: Telemetry step.
         whole_schema: Whether every signal is measured, in canonical units.
+        actions: Whether every type of action can be taken, or those of ``kernel.abilities`` alone.
 
     Raises:
         ValueError: When calls run in a circle.
@@ -41,7 +46,9 @@ def finish(
     sized = sizing.place_on_hosts(sizing.size_room(worked, known, rng), known, rng)
     timed = sizing.size_links(links, known, rng)
     sized = sizing.set_patience(sized, timed, inlets, known, rng)
-    return Blueprint(
+    if actions == "all":
+        sized = with_qualities(sized, rng)
+    blueprint = Blueprint(
         name=name,
         parts=tuple(sized),
         links=tuple(timed),
@@ -54,4 +61,11 @@ def finish(
         step_s=step_s,
         noise_scale=1.0 if whole_schema else round(math.exp(rng.normal(0.0, 0.4)), 3),
         gap_ratio=0.0 if whole_schema else float(rng.choice([0.0, 0.0, 0.005, 0.02])),
+    )
+    if actions != "all":
+        return blueprint
+    return replace(
+        blueprint,
+        abilities=blueprint.abilities + more_abilities(sized, rng),
+        executions=blueprint.executions | more_executions(rng),
     )

@@ -7,7 +7,7 @@ some domains serve the others. So a request touches as many parts in a large sys
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
@@ -37,7 +37,12 @@ class _Drawn:
 
 
 def random_blueprint(
-    rng: np.random.Generator, size: int | None = None, family: str = "", step_s: int = 5, hazards: Sequence[str] = ()
+    rng: np.random.Generator,
+    size: int | None = None,
+    family: str = "",
+    step_s: int = 5,
+    hazards: Sequence[str] = (),
+    actions: Literal["usual", "all"] = "usual",
 ) -> Blueprint:
     """Return a random system in good health.
 
@@ -47,6 +52,7 @@ def random_blueprint(
         family: One of ``families.FAMILIES``; random where left out.
         step_s: Telemetry step.
         hazards: Kinds of faults that may befall it; every kind where left out.
+        actions: Whether every type of action can be taken.
 
     Raises:
         ValueError: When the family is not known, or the size is out of range.
@@ -71,7 +77,8 @@ def random_blueprint(
         extras.settle_in_zones(sketch, zones)
     inlets = [_inlet(rng, name, rate) for name, rate in drawn.rates.items()]
     name = f"{chosen.replace('_', '-')}-{len(sketch.parts)}"
-    blueprint = finish(name, sketch.parts, sketch.links, inlets, _promises(rng, inlets, drawn.goals), rng, step_s)
+    goals = _promises(rng, inlets, drawn.goals)
+    blueprint = finish(name, sketch.parts, sketch.links, inlets, goals, rng, step_s, actions=actions)
     check_stable(blueprint)
     return replace(blueprint, hazards=tuple(hazards))
 
