@@ -25,16 +25,14 @@ class RankingPolicy:
 
     Attributes:
         caution: Where between the central effect (0) and the upper end of its 90 % interval (1) courses are compared.
-        harm_tolerance: Largest probability of harm of a recommendation. The model's probabilities are larger than what
-            happens: on 36 incidents of the demo shop kept for tuning (seeds 2000 to 2035), none of the courses
-            recommended under this tolerance did harm.
+        harm_tolerance: Largest probability of harm of a recommendation.
         testing_harm: Largest probability of harm of a course worth testing.
         min_support: Less support than this is no evidence.
         cap_lifted: Whether ``recommend`` is allowed whatever the grade (simulated benchmark tracks only; reported).
     """
 
     caution: float = 0.5
-    harm_tolerance: float = 0.15
+    harm_tolerance: float = 0.05
     testing_harm: float = 0.3
     min_support: float = 0.05
     cap_lifted: bool = False

@@ -14,7 +14,7 @@ from tests.core.planning.toy import candidates, outlook, with_samples
 
 FLOOR = 0.1
 GOOD = (-2.0, -3.0, -1.0, 0.9)
-RISKY = (-2.0, -6.0, 1.6, 0.9)
+RISKY = (-2.0, -6.0, 0.4, 0.9)
 WILD = (-2.0, -9.0, 8.0, 0.9)
 NULL = (0.0, -0.02, 0.02, 0.9)
 HARM = (3.0, 2.0, 4.0, 0.9)
