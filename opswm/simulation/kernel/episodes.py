@@ -19,7 +19,7 @@ from opswm.simulation.kernel.blueprint import Blueprint
 from opswm.simulation.kernel.candidates import draw_candidates, unusualness
 from opswm.simulation.kernel.courses import tape_of
 from opswm.simulation.kernel.forcings import ActionTape, Schedule, schedule
-from opswm.simulation.kernel.healthy import System, Warm, seeds_of, settle_ticks, warm_systems
+from opswm.simulation.kernel.healthy import Actions, System, Warm, seeds_of, settle_ticks, warm_systems
 from opswm.simulation.kernel.histories import Histories, begin_histories
 from opswm.simulation.kernel.incidents import Incident, Request, draw_incident
 from opswm.simulation.kernel.observe import measured, observe
@@ -55,6 +55,7 @@ class EpisodePlan:
         calm_share: Chance that a decision point is taken although no objective is suffering; others are redrawn until
             one is, as people are called when something is wrong.
         entities: Rough number of entities of random systems; as drawn where left out.
+        actions: Whether every type of action can be taken in random systems, or the usual ones.
     """
 
     system: System = "random"
@@ -62,6 +63,7 @@ class EpisodePlan:
     step_s: int = 5
     calm_share: float = 0.1
     entities: int | None = None
+    actions: Actions = "usual"
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def live(plan: EpisodePlan, world_seeds: Sequence[int]) -> Lived:
     """
     if not world_seeds or min(world_seeds) < 0:
         raise ValueError(f"give at least one world seed, all of them 0 or more; got {list(world_seeds)[:5]}")
-    warm = warm_systems(plan.system, world_seeds, plan.step_s, plan.entities)
+    warm = warm_systems(plan.system, world_seeds, plan.step_s, plan.entities, plan.actions)
     calm = [np.random.default_rng([seed, 3]).random() < plan.calm_share for seed in world_seeds]
     run = _batch(plan, world_seeds, warm)
     incidents = [run.incident(row, 0) for row in range(len(world_seeds))]

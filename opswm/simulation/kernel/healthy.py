@@ -26,6 +26,7 @@ LOOKED_AT_S: Final = 60
 MOST_ERRORS: Final = 0.02
 DRAWS: Final = 6
 System = Literal["web_shop", "random"]
+Actions = Literal["usual", "all"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ def settle_ticks(step_s: int) -> int:
     return -(-(SETTLING_S + LOOKED_AT_S) // step_s)
 
 
-def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entities: int | None = None) -> Warm:
+def warm_systems(
+    system: System, world_seeds: Sequence[int], step_s: int, entities: int | None = None, actions: Actions = "usual"
+) -> Warm:
     """Return one healthy system per seed, settled.
 
     The demo system is always the same; random ones are redrawn until they err on less than two requests in a hundred at
@@ -59,6 +62,7 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entiti
         world_seeds: One per world; a seed gives the same system in every batch.
         step_s: Telemetry step.
         entities: Rough number of entities of random systems; as drawn where left out.
+        actions: Whether every type of action can be taken in random systems.
     """
     if system == "web_shop":
         shops = [web_shop(step_s) for _ in world_seeds]
@@ -69,7 +73,7 @@ def warm_systems(system: System, world_seeds: Sequence[int], step_s: int, entiti
     better: dict[int, Blueprint] = {}
     kept: list[tuple[list[int], WorldState]] = []
     for draw in range(DRAWS):
-        drawn = [better.get(row) or _draw(world_seeds[row], draw, step_s, entities) for row in wanted]
+        drawn = [better.get(row) or _draw(world_seeds[row], draw, step_s, entities, actions) for row in wanted]
         seeds = [world_seeds[row] for row in wanted]
         state, usual = _settled(drawn, seeds)
         promised, healthy = _promised(drawn, seeds, usual)
@@ -95,8 +99,8 @@ def seeds_of(world_seeds: Sequence[int], future: int) -> Int[Tensor, " W"]:
     return noise.world_seeds(0, worlds, torch.full_like(worlds, future))
 
 
-def _draw(seed: int, draw: int, step_s: int, entities: int | None) -> Blueprint:
-    return random_blueprint(np.random.default_rng([seed, draw, 1]), entities, step_s=step_s)
+def _draw(seed: int, draw: int, step_s: int, entities: int | None, actions: Actions) -> Blueprint:
+    return random_blueprint(np.random.default_rng([seed, draw, 1]), entities, step_s=step_s, actions=actions)
 
 
 def _together(blueprints: Sequence[Blueprint], kept: Sequence[tuple[list[int], WorldState]]) -> Warm:
