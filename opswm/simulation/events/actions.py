@@ -27,6 +27,14 @@ TRIP_RATIO: Final = 0.3
 USUAL_OPEN_S: Final = 30.0
 MOST_RETRIES: Final = 3
 
+LOWEST_AIM: Final = 0.05
+QUEUE_CAPACITY: Final = 1
+BY_NETWORK: Final = 0
+BY_LABEL: Final = 2
+QUEUE_PAUSE: Final = 0
+QUEUE_PURGE: Final = 1
+HELD_BACK_S: Final = 60.0
+
 Doing = Callable[[Any, Request, Level], None]
 
 
@@ -154,15 +162,68 @@ def _cache_op(world: Any, request: Request, level: Level) -> None:
 
 
 def _db_op(world: Any, request: Request, level: Level) -> None:
-    del level
     server = world.server(request)
+    if level.option:  # maintenance, which this engine does not know yet
+        return
     for fault in world.faults:
         if fault.target == request.ability.target and fault.breakage.kind == "lock_contention":
             fault.left *= COMES_BACK if fault.breakage.via_version else 0.0
     server.drop_longest(math.ceil(server.busy * KILLED_SHARE))
 
 
+def _autoscaler_policy(world: Any, request: Request, level: Level) -> None:
+    fleet = world.server(request).fleet
+    if not fleet.server.part.scaler_on:
+        return
+    if level.second >= 0:
+        fleet.most = round(min(float(level.second), float(fleet.server.part.replicas_max)))
+    if level.amount >= 0:
+        fleet.least = round(float(level.amount))
+    fleet.least = min(fleet.least, fleet.most)
+    if level.third > 0:
+        fleet.aim = max(LOWEST_AIM, float(level.third))
+    fleet.told = True
+
+
+def _config_change(world: Any, request: Request, level: Level) -> None:
+    server = world.server(request)
+    if level.option == QUEUE_CAPACITY:
+        server._queue_limit = max(1.0, float(level.amount))
+    else:
+        server.fleet.slots = max(1.0, float(level.amount))
+    server.fleet.roll()
+
+
+def _quarantine(world: Any, request: Request, level: Level) -> None:
+    server = world.server(request)
+    if level.option == BY_LABEL:
+        server.fleet.set_aside()
+        return
+    server.cut_off = True
+    for attempt in list(server.line):
+        server.drop(attempt)
+    if level.option == BY_NETWORK:
+        server.drop_longest(server.busy)
+    _shift(world, request, 0.0)
+
+
+def _queue_op(world: Any, request: Request, level: Level) -> None:
+    queue = world.queues.get(request.ability.target)
+    if queue is None:
+        return
+    if level.option == QUEUE_PAUSE:
+        queue.pause(HELD_BACK_S)
+    elif level.option == QUEUE_PURGE:
+        queue.purge()
+    else:
+        queue.replay()
+
+
 DOINGS: Final[Mapping[str, Doing]] = {
+    "autoscaler_policy": _autoscaler_policy,
+    "config_change": _config_change,
+    "quarantine": _quarantine,
+    "queue_op": _queue_op,
     "rollback": _rollback,
     "restart": _restart,
     "kill_instance": _kill_instance,

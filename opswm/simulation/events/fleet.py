@@ -24,6 +24,8 @@ class Fleet:
         replicas: All that are not gone, starting ones included.
         serving: Those that requests are sent to.
         desired: How many there should be.
+        least, most, aim, told: What the autoscaler may do and aims at, and whether an operator said so.
+        slots: Of a replica that starts from now on.
         cores: Of a replica that starts from now on.
         host: Where such a replica runs.
         leaked: What a replica has leaked that was there from the start.
@@ -36,6 +38,10 @@ class Fleet:
         self.host: Host | None = None
         self.cores = float(part.cores)
         self.desired = int(part.replicas)
+        self.least, self.most = int(part.scaler_min), int(part.scaler_max)
+        self.aim = float(part.scaler_target)
+        self.slots = float(part.slots)
+        self.told = False
         self.replicas: list[Replica] = []
         self.serving: list[Replica] = []
         self.turn = 0
@@ -81,6 +87,13 @@ class Fleet:
         for replica in chosen:
             self._lose(replica)
         self._reconcile(after_s)
+
+    def set_aside(self) -> None:
+        """Send a replica, a sick one first, no more requests; it finishes what it has, and another is started."""
+        there = sorted(self.serving, key=lambda one: (not one.gray, one.number))
+        for replica in there[:1]:
+            self._retire(replica)
+        self._reconcile()
 
     def roll(self) -> None:
         """Replace all replicas gracefully: a quarter leaves at once to make room, the others as fresh ones get ready.
@@ -149,20 +162,22 @@ class Fleet:
         if self._look_left_s > 0.0:
             return
         self._look_left_s = LOOK_S
-        part, server, now = self._part, self.server, self.env.now
+        server, now = self.server, self.env.now
         ready = [replica for replica in self.replicas if replica.ready]
         reserved = sum(replica.cores for replica in ready)
         used = (server.used_cpu_s - self._cpu_then_s) / (LOOK_S * max(reserved, 0.01))
         self._cpu_then_s = server.used_cpu_s
-        ratio = used / float(part.scaler_target)
+        ratio = used / self.aim
         wanted = math.ceil(max(1, len(ready)) * ratio) if abs(ratio - 1.0) > TOLERANCE else self.desired
-        wanted = min(max(wanted, int(part.scaler_min)), int(part.scaler_max))
+        wanted = min(max(wanted, self.least), self.most)
         self._wanted = [(at, count) for at, count in self._wanted if at > now - STABLE_S] + [(now, wanted)]
         before = self.desired
         if wanted > before:
             self.desired = wanted
         elif now > STABLE_S and max(count for _, count in self._wanted) < before:
             self.desired = before - 1
+        if self.told:
+            self.desired = min(max(self.desired, self.least), self.most)
         server.tally.scaled += self.desired - before
 
     # --------------------------------------------------------------------------------------------------- one by one
@@ -182,7 +197,7 @@ class Fleet:
         part, server = self._part, self.server
         self._number += 1
         pace = 1.0 + SPARE_MEMORY_PACES * (uniform(derive(server._key, self._number), Draw.PACE) - 0.5)
-        slots = 1_000_000_000 if server.pooled else max(1, round(float(part.slots)))
+        slots = 1_000_000_000 if server.pooled else max(1, round(self.slots))
         replica = Replica(self._number, self.cores, slots, self.host, born_s, pace)
         bigger = self.cores / float(part.cores)
         replica.memory_at_start = replica.memory = float(part.memory_ratio) / max(bigger, float(part.memory_ratio))

@@ -7,7 +7,7 @@ from simpy import Environment
 
 from opswm.simulation.events.randomness import derive, no_type_check
 from opswm.simulation.events.reception import Tally
-from opswm.simulation.events.work import Attempt, Call
+from opswm.simulation.events.work import Attempt, Call, Later
 from opswm.simulation.kernel.blueprint import Part
 
 
@@ -36,6 +36,7 @@ class Queue:
         self.on_time: list[list[int]] = []
         self.tick = -1
         self.paused = False
+        self.parked: list[Call] = []
 
     def begin_tick(self) -> None:
         """Count for another tick from now on."""
@@ -60,6 +61,26 @@ class Queue:
         """Find items in the queue that nobody expected; they count for no objective."""
         for number in range(count):
             self._put(derive(key, number), -1)
+
+    def pause(self, after_s: float) -> None:
+        """Hand out nothing for a while."""
+        self.paused = True
+        Later(self.env, after_s, self._resume, None)
+
+    def purge(self) -> None:
+        """Throw away what waits; it is kept aside for a replay."""
+        self.parked += self.items
+        self.items.clear()
+
+    def replay(self) -> None:
+        """Bring back what was thrown away, and go on."""
+        self.items.extend(self.parked)
+        self.parked = []
+        self._resume(None)
+
+    def _resume(self, _: Any) -> None:
+        self.paused = False
+        self.feed()
 
     def feed(self) -> None:
         """Give the consumer what it can take."""

@@ -44,6 +44,7 @@ class Reception:
         lined, queued: How many of them there are, and how many wait for a core.
         busy: Attempts that hold a slot.
         guarded, shed, limit_rps, burst: Admission, as set at present.
+        cut_off: Whether nothing gets through to it.
         pool_size, leaked: Connections of a pool, and those that nobody gives back.
     """
 
@@ -73,12 +74,13 @@ class Reception:
         self._patience_s = float(part.patience_s)
         self._queue_limit = float(part.queue_limit)
         self._impatient_until_s = -1.0
+        self.cut_off = False
         self.fleet = Fleet(self)
 
     def arrive(self, attempt: Attempt) -> None:
         """Take an attempt in, or refuse it."""
         self.tally.offered += 1
-        full = not self.fleet.serving or self.lined + self.queued >= self._queue_limit
+        full = self.cut_off or not self.fleet.serving or self.lined + self.queued >= self._queue_limit
         if full or (self.guarded and not self._admits(attempt)):
             self._refuse(attempt)
         elif self.lined == 0 and (replica := self._free()) is not None:
@@ -91,7 +93,7 @@ class Reception:
 
     def room(self) -> bool:
         """Whether an attempt would be worked on at once."""
-        return self.lined == 0 and self._free() is not None
+        return not self.cut_off and self.lined == 0 and self._free() is not None
 
     def pull(self) -> None:
         """Start what can be started: from the line, then from the queue that it consumes."""
