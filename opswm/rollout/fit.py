@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from opswm.model.world_model import Belief, WorldModel
-from opswm.rollout.calibration import Calibration, fit_growth, scores, sized
+from opswm.rollout.calibration import Calibration, fit_growth, scores
 from opswm.rollout.cost import noise_floor, slo_cost
 from opswm.rollout.imagine import courses_groups, imagine_futures, smallest_width, stated_interval
 from opswm.tensors import Batch
@@ -30,7 +30,7 @@ def fit_calibration(
         source: What the batches are, in words; kept with the calibration.
         level: Coverage aimed at.
     """
-    groups: dict[int, list[str]] = {ticks: [] for ticks in horizons}
+    groups: list[str] = []
     found: dict[int, list[np.ndarray]] = {ticks: [] for ticks in horizons}
     for batch in batches:
         situation = batch.situation
@@ -39,6 +39,7 @@ def fit_calibration(
         asked = batch.arm & (torch.arange(batch.arm.shape[1]) > 0)
         rows = asked.numpy()
         named = courses_groups(batch.courses)
+        groups += [named[b][s] for b, s in zip(*np.nonzero(rows), strict=True)]
         step_s = structure.step_s.double().numpy()
         weight = (structure.objective_weight * structure.objective_there).double().numpy()
         for ticks in horizons:
@@ -46,10 +47,6 @@ def fit_calibration(
             true_cost = slo_cost(batch.bad[:, :, :ticks].double().numpy(), weight, step_s)
             truth = true_cost - true_cost[:, :1]
             ends = stated_interval(cost - cost[:, :1], level)
-            floor = noise_floor(ticks, step_s)
-            width = np.broadcast_to(smallest_width(floor)[:, None], truth.shape)
-            found[ticks].append(scores(*ends, truth, width)[rows])
-            for point, kinds in enumerate(named):
-                told = sized(kinds, ends[1][point], float(floor[point]))
-                groups[ticks] += [group for group, wanted in zip(told, rows[point], strict=True) if wanted]
-    return fit_growth({ticks: (groups[ticks], np.concatenate(found[ticks])) for ticks in horizons}, source, level)
+            floor = np.broadcast_to(smallest_width(noise_floor(ticks, step_s))[:, None], truth.shape)
+            found[ticks].append(scores(*ends, truth, floor)[rows])
+    return fit_growth({ticks: (groups, np.concatenate(found[ticks])) for ticks in horizons}, source, level)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from opswm.errors import BadInputError
 from opswm.model.world_model import Belief, WorldModel
-from opswm.rollout.calibration import Calibration, group_of, half_widths, sized
+from opswm.rollout.calibration import Calibration, group_of, half_widths
 from opswm.rollout.cost import noise_floor, slo_cost
 from opswm.rollout.recovery import recovery_minutes
 from opswm.tensors import ActionSlots, Futures, Situation
@@ -161,15 +161,10 @@ def calibrate(
     lower, middle, upper = stated_interval(samples, calibration.level)
     if not calibration.is_fitted:
         return samples, lower, upper
-    growth = np.array(
-        [
-            calibration.growth_of(sized(row, middle[point], float(floor[point])), horizon_ticks)
-            for point, row in enumerate(groups)
-        ]
-    )
+    growth = np.array([calibration.growth_of(row, horizon_ticks) for row in groups])
     down, up = half_widths(lower, middle, upper, smallest_width(floor)[:, None])
     acts = (samples != 0.0).any(axis=-1)
-    wanted_down, wanted_up = down * (1.0 + growth[..., 0]) * acts, up * (1.0 + growth[..., 1]) * acts
+    wanted_down, wanted_up = down * (1.0 + growth) * acts, up * (1.0 + growth) * acts
     with np.errstate(divide="ignore", invalid="ignore"):
         stretch_down = np.where(middle > lower, wanted_down / (middle - lower), 1.0)
         stretch_up = np.where(upper > middle, wanted_up / (upper - middle), 1.0)

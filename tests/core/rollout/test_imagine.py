@@ -57,7 +57,7 @@ def test_value_is_the_difference_of_costs(model: GraphWorldModel) -> None:
 
 def test_no_op_is_certain(model: GraphWorldModel) -> None:
     """The effect of waiting is exactly 0 with certainty, and never a harm."""
-    found = ask(model, calibration=Calibration(growth={POOLED: {32: (1.0, 1.0)}}))
+    found = ask(model, calibration=Calibration(growth={POOLED: {32: 1.0}}))
     assert not np.stack([found.value, found.lower, found.upper, found.p_harm])[:, :, 0].any()
 
 
@@ -76,7 +76,7 @@ def test_p_best_counts_ties(model: GraphWorldModel) -> None:
 
 def test_calibration_widens(model: GraphWorldModel) -> None:
     """A growth of 1 doubles every interval around its middle and leaves central values inside."""
-    plain, wide = ask(model), ask(model, calibration=Calibration(growth={POOLED: {32: (1.0, 1.0)}}))
+    plain, wide = ask(model), ask(model, calibration=Calibration(growth={POOLED: {32: 1.0}}))
     wider = (wide.upper - wide.lower)[:, 1:] / (plain.upper - plain.lower)[:, 1:]
     assert bool((wider >= 2.0 - 1e-6).all())
     assert bool(((wide.lower <= wide.value) & (wide.value <= wide.upper)).all())
