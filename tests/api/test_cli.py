@@ -26,6 +26,7 @@ class Ran:
 def run(capsys: pytest.CaptureFixture[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a verb with the small world model."""
     monkeypatch.setenv("OPSWM_CHECKPOINT", str(checkpoint))
+    monkeypatch.setenv("COLUMNS", "160")
 
     def run(*arguments: object) -> Ran:
         with pytest.raises(SystemExit) as end:
