@@ -2,20 +2,21 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
 from opswm_api.mind import load_mind
 
+README = Path(__file__).resolve().parents[2] / "README.md"
 OPSWM = [sys.executable, "-c", "from opswm_api.cli import main; main()"]
 
 
@@ -60,37 +61,47 @@ def line_with(process: subprocess.Popen[str], word: str) -> str:
     raise AssertionError(f"it ended without saying {word!r}: {process.communicate()[1]}")
 
 
-def widths(future: dict[str, Any]) -> list[float]:
-    """The width of each channel's band at the last tick."""
-    return [channel["values"][-1][-1] - channel["values"][-1][0] for channel in future["channels"]]
+def told_in_the_readme() -> list[str]:
+    """The shell blocks of the walk-through over HTTP, as they stand in the README."""
+    whole = README.read_text(encoding="utf-8")
+    section = whole.split("\n## Ask it over HTTP\n")[1].split("\n## ")[0]
+    return re.findall(r"```sh\n(.*?)```", section, flags=re.DOTALL)
 
 
 def test_the_walk_through_of_the_readme(tmp_path: Path) -> None:
-    """Simulate, serve, register, post the recording, ask for a ranking and a what-if with quantile bands."""
-    (archive,) = json.loads(opswm("simulate", "--seed", "3", "--out", "demo", "--zip", "--json", cwd=tmp_path))
-    with zipfile.ZipFile(tmp_path / archive) as recording:
-        descriptor = recording.read("descriptor.json")
+    """Every shell block of the walk-through, run word for word but for the port, does what the README shows."""
+    simulate, register, rank, whatif = told_in_the_readme()
+    simulate, serve = simulate.strip().removesuffix(" &").rsplit("\n", 1)
+    command = tmp_path / "bin" / "opswm"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {shlex.join(OPSWM)} "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def shell(block: str) -> str:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block], cwd=tmp_path, env={**environment(), "PATH": path},
+            capture_output=True, text=True, check=False, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    shell(simulate)
+    assert serve == "opswm serve"
     with running("serve", "--port", "0", "--json", cwd=tmp_path) as service:
-        url = json.loads(line_with(service, "url"))["url"]
-        with httpx2.Client(base_url=url, timeout=120) as client:
-            registered = client.post("/v1/systems", content=descriptor, headers={"content-type": "application/json"})
-            assert registered.status_code == 201
-            posted = client.post(
-                "/v1/systems/web-shop/recordings",
-                content=(tmp_path / archive).read_bytes(),
-                headers={"content-type": "application/zip"},
-            )
-            assert posted.status_code == 200
-            question = {"system_id": "web-shop", "at": posted.json()["until"]}
-            ranking = client.post("/v1/rankings", json=question)
-            assert ranking.status_code == 201
-            assert len(ranking.json()["ranked"]) == 32
-            assert client.get(ranking.headers["location"]).json() == ranking.json()
-            best = ranking.json()["ranked"][0]["course"]
-            answer = client.post("/v1/whatif", json={**question, "courses": [best], "entities": ["edge-lb"]})
-            assert answer.status_code == 200
-            assert all(width >= 0 for future in answer.json()["futures"] for width in widths(future))
-            assert client.get("/health/ready").status_code == 200
+        host = json.loads(line_with(service, "url"))["url"].removeprefix("http://")
+        posted = shell(register.replace("localhost:8000", host))
+        assert json.loads(posted[posted.index('{"recording_id"') :])["recording_id"] == "web-shop-seed-3"
+        verdict, headline = shell(rank.replace("localhost:8000", host)).splitlines()
+        shown = README.read_text(encoding="utf-8")
+        assert f"\n{verdict}\n{headline.split(':')[0]}:" in shown
+        courses = shell(whatif.replace("localhost:8000", host))
+        cost = {name: float(value) for name, value in re.findall(r"^([a-z_-]+): ([\d.]+) bad minutes", courses, re.M)}
+        bands = re.findall(r"(edge-lb/\w+) at the last tick, \S+ - .*?0\.50: ([\d.]+)", courses)
+        waiting, acting = ({name: float(value) for name, value in part} for part in (bands[:2], bands[2:]))
+        assert cost["bigger-pool"] < cost["no_op"]
+        assert set(waiting) == set(acting) == {"edge-lb/error_ratio", "edge-lb/latency_p99"}
+        assert all(acting[name] < 0.98 * waiting[name] for name in waiting)
 
 
 def test_the_demo_prints_its_ranking_and_serves_its_incident(tmp_path: Path) -> None:
@@ -130,7 +141,7 @@ def test_a_taken_port_is_said(tmp_path: Path) -> None:
 
 def test_the_readme_shows_the_shipped_checkpoint() -> None:
     """The captured output is of the checkpoint that ships, so a new checkpoint asks for a new capture."""
-    shown = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = README.read_text(encoding="utf-8")
     assert load_mind(None, torch_threads=1).digest[:12] in shown
 
 
