@@ -1,7 +1,4 @@
-"""Parameters of every typed operator action: one closed model per type, joined by ``type``.
-
-The taxonomy and its units are the project's; a bare number carries its unit in its field name.
-"""
+"""Parameters of every typed operator action, one closed model per type; bare numbers carry their unit in the name."""
 
 import math
 from typing import Annotated, Any, Final, Literal, Self, get_args

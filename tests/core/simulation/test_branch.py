@@ -8,7 +8,7 @@ import torch
 from opswm.simulation.branch import Verdict, requests_of, true_outcomes
 from opswm.simulation.embodiment import typed_parameters
 from opswm.simulation.kernel.episodes import EpisodePlan, Lived, live
-from opswm_schemas.actions.parameters import CacheOp, Deploy, FeatureFlag, LoadShed, Parameters, TrafficShift
+from opswm_schemas.actions.parameters import CacheOp, Custom, FeatureFlag, LoadShed, Parameters, TrafficShift
 from opswm_schemas.questions import CandidateAction, Course
 
 
@@ -90,7 +90,7 @@ def test_every_ability_can_be_asked_for_in_contract_terms(lived: Lived) -> None:
 @pytest.mark.parametrize(
     ("target", "params", "told"),
     [
-        ("edge-lb", Deploy(version="2"), "cannot carry out 'deploy'"),
+        ("edge-lb", Custom(), "cannot carry out 'custom'"),
         ("nowhere", LoadShed(fraction_ratio=0.1), "no part 'nowhere'"),
         ("storefront", FeatureFlag(key="unheard-of", to=False), "no flag 'unheard-of'"),
     ],

@@ -37,7 +37,7 @@ def test_what_was_done_away_with_drives_nothing(plans: Any) -> None:
     """A fault acts in proportion to what is left of it, at its target and nowhere else."""
     blueprint = plans.store(breakages=[Breakage("lock_contention", "db", magnitude=3.0)])
     faults = assemble([blueprint]).faults
-    whole, half = (drives(faults, torch.full((1, 1), left), 5, 2) for left in (1.0, 0.5))
+    whole, half = (drives(faults, strength(faults, torch.full((1, 1), left), 5), 2) for left in (1.0, 0.5))
     assert whole[Drive.LOCK].tolist() == [[0.0, 3.0]]
     assert half[Drive.LOCK].tolist() == [[0.0, 1.5]]
     assert float(whole.abs().sum()) == 3.0

@@ -30,7 +30,7 @@ def rolled_out(ramp_s: float, magnitude: float = 1.2) -> Breakage:
     )
 
 
-def hosted(p: Any, steal: float = 0.0, hosts: int = 2, **part: float) -> Blueprint:
+def hosted(p: Any, steal: float = 0.0, hosts: int = 2, **part: Any) -> Blueprint:
     """Return a service on a host that somebody else may use as well, perhaps beside an empty one."""
     service = Part("web", "service", cpu_s=0.01, cores=1.0, replicas=3.0, slots=40.0, start_s=20.0, host="host-0")
     noisy = [Breakage("noisy_neighbour", "host-0", magnitude=steal)] if steal else []
