@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from opswm.simulation.kernel.blueprint import Blueprint
-from opswm.simulation.kernel.incidents import Request
 from opswm.simulation.kernel.mechanics.capacity import restart
 from opswm.simulation.kernel.mechanics.hits import Hits
 from tests.core.simulation.kernel.wider_scenarios import CASES, KEYS, comparisons
