@@ -17,6 +17,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from opswm.errors import CheckpointError
 from opswm.model.card import CARD, WEIGHTS, read_card, read_config, write_card
@@ -134,7 +135,7 @@ def _weights(path: Path, data: bytes, config: GraphWorldModelConfig) -> dict[str
         found = safetensors.torch.load(data)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
         raise CheckpointError(f"{path} is not a safetensors file ({error}); fetch the checkpoint again") from error
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         expected = {name: (value.shape, value.dtype) for name, value in GraphWorldModel(config).state_dict().items()}
     given = {name: (value.shape, value.dtype) for name, value in found.items()}
     wrong = sorted(name for name in given.keys() | expected.keys() if given.get(name) != expected.get(name))
@@ -144,6 +145,17 @@ def _weights(path: Path, data: bytes, config: GraphWorldModelConfig) -> dict[str
         )
     _check_finite(str(path), found)
     return found
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights as they are: filling them on the meta device would load torch's compiler, over a second."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        fills = getattr(func, "__module__", "") == "torch.nn.init" or func in (Tensor.uniform_, Tensor.normal_)
+        given = kwargs or {}
+        return (args[0] if args else given["tensor"]) if fills else func(*args, **given)
 
 
 def _check_finite(where: str, weights: Mapping[str, Tensor]) -> None:
