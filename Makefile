@@ -35,6 +35,8 @@ $(INSTALLED): | requirements.lock pyproject.toml
 	grep -E '^[A-Za-z0-9]' requirements.lock | sed 's/ \\$$//' > $(VENV)/constraints.txt
 	$(BIN)/python -m pip install --only-binary :all: -c $(VENV)/constraints.txt "$(TORCH)"
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(PACKAGES)
+	$(BIN)/python -c "import torch, deltalake, lightgbm" # writes what these compile at their first start
 	rm -f $(VENV)/.installed-*
 	touch $@
 
