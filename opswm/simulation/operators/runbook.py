@@ -1,11 +1,10 @@
-"""The score of the logging policies: published rules from what an action's target shows to how strongly it is advised.
+"""The score of the logging policies: how strongly the runbook advises each course.
 
-The rules and the score are those of the runbook baseline, read from a simulated world's telemetry instead of a model's
+The score is that of the runbook baseline, read from a simulated world's telemetry instead of a model's
 tensors (a test holds the two together). They are part of the benchmark's definition.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,54 +21,12 @@ from opswm.simulation.kernel.episodes import Course, Lived
 from opswm.simulation.kernel.incidents import Request
 from opswm.simulation.kernel.relations import relations_of
 from opswm.simulation.kernel.signals import SIGNALS
+from opswm.simulation.operators.rules import RULES, Rule
 from opswm_schemas.vocabulary import ACTION_FEATURES, MEANING_INDEX
 
 RECENT_TICKS: Final = 4
 """Ticks averaged, as features, for what a target shows."""
 
-
-@dataclass(frozen=True)
-class Rule:
-    """One line of the runbook.
-
-    Attributes:
-        action_type: What it advises.
-        score: How strongly, in (0, 1].
-        meaning: What the target must show...
-        above, below: ...beyond one of these, in canonical units.
-        direction: Required sign of the action's ``direction`` feature; None for any.
-        by_callers: Whether what the target's callers show counts as well.
-    """
-
-    action_type: str
-    score: float
-    meaning: str
-    above: float = -np.inf
-    below: float = np.inf
-    direction: int | None = None
-    by_callers: bool = False
-
-
-RULES: Final[tuple[Rule, ...]] = (
-    Rule("rollback", 0.9, "version_age", below=900.0),
-    Rule("pool_resize", 0.8, "pool_utilization", above=0.9, direction=1),
-    Rule("scale_horizontal", 0.7, "cpu_utilization", above=0.8, direction=1),
-    Rule("scale_horizontal", 0.5, "queue_depth", above=10.0, direction=1),
-    Rule("scale_vertical", 0.6, "cpu_utilization", above=0.8, direction=1),
-    Rule("restart", 0.7, "memory_ratio", above=0.9),
-    Rule("restart", 0.3, "error_ratio", above=0.2),
-    Rule("kill_instance", 0.3, "error_ratio", above=0.1),
-    Rule("timeout_retry", 0.7, "retry_rate", above=5.0, direction=-1, by_callers=True),
-    Rule("circuit_break", 0.5, "error_ratio", above=0.3),
-    Rule("load_shed", 0.5, "cpu_utilization", above=0.9, direction=-1),
-    Rule("load_shed", 0.4, "queue_depth", above=50.0, direction=-1),
-    Rule("rate_limit", 0.4, "cpu_utilization", above=0.9, direction=-1),
-    Rule("feature_flag", 0.4, "error_ratio", above=0.1, direction=-1),
-    Rule("cache_op", 0.6, "cache_hit_ratio", below=0.5, direction=1),
-    Rule("traffic_shift", 0.5, "error_ratio", above=0.2),
-    Rule("failover", 0.5, "error_ratio", above=0.2),
-    Rule("db_op", 0.7, "lock_wait", above=0.1),
-)
 _MEANINGS: Final = np.array([MEANING_INDEX[name] for name in SIGNALS])
 _POOL: Final = "pool_utilization"
 _DIRECTION: Final = ACTION_FEATURES.index("direction")

@@ -1,6 +1,6 @@
-"""The policies' score: the same rules and numbers as the runbook baseline, and blind to what nobody can see."""
+"""The policies' score: the same numbers as the runbook baseline, and blind to what nobody can see."""
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import torch
 
@@ -8,15 +8,11 @@ from opswm.planning.baselines import runbook as baseline
 from opswm.simulation.kernel.episodes import Lived
 from opswm.simulation.kernel.observe import measured
 from opswm.simulation.operators.logged import consider
-from opswm.simulation.operators.runbook import RULES, runbook_score
+from opswm.simulation.operators.rules import RULES
+from opswm.simulation.operators.runbook import runbook_score
 from opswm.training.encode import encode_courses, encode_lived
 from opswm_schemas.vocabulary import ACTION_TYPES
 from tests.core.simulation.operators.conftest import CANDIDATES
-
-
-def test_rules_are_those_of_the_baseline() -> None:
-    """The published table is one table, wherever it is written down."""
-    assert [astuple(rule) for rule in RULES] == [astuple(rule) for rule in baseline.RULES]
 
 
 def test_every_rule_is_about_a_known_action_and_scores_at_most_one() -> None:
