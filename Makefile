@@ -36,7 +36,7 @@ $(INSTALLED): | requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --only-binary :all: -c $(VENV)/constraints.txt "$(TORCH)"
 	$(BIN)/python -m pip install --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q $(PACKAGES)
-	$(BIN)/python -c "import torch, deltalake, lightgbm" # writes what these compile at their first start
+	$(BIN)/python -c "import opswm_api.demo.show, deltalake, lightgbm" # what these compile at their first start is written now
 	rm -f $(VENV)/.installed-*
 	touch $@
 
