@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from opswm.clock import to_utc
 from opswm.store.admission import admit_metrics
-from opswm.store.batches import content_number, in_order, require_same
+from opswm.store.batches import content_number, in_order, last_of_steps, require_same
 from opswm_schemas.columns import INSTANT, METRICS
 from opswm_schemas.ports import SystemKey
 
@@ -53,9 +53,15 @@ class ArrowTelemetry:
             return self.version(system)
 
     def read_metrics(
-        self, system: SystemKey, channel_ids: Sequence[str], since: datetime, until: datetime, as_of: datetime
+        self,
+        system: SystemKey,
+        channel_ids: Sequence[str],
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        step_s: float | None = None,
     ) -> pa.Table:
-        """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``.
+        """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``, of each step the last.
 
         Raises:
             BadInputError: On a naive instant.
@@ -65,7 +71,7 @@ class ArrowTelemetry:
         event_at, known_at = pc.field("event_at"), pc.field("known_at")
         in_time = (event_at >= first) & (event_at < end) & (known_at <= known)
         wanted = in_time & pc.field("channel_id").isin(pa.array(channel_ids, pa.string()))
-        return in_order(table.filter(wanted))
+        return last_of_steps(in_order(table.filter(wanted)), to_utc(since), step_s)
 
     def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
         """Return how many stored batches of a system hold something known by a moment."""

@@ -1,6 +1,7 @@
 """What makes a batch the same batch, and the order that readings are handed out in."""
 
 import hashlib
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from opswm.errors import BadInputError
+from opswm_schemas.columns import INSTANT
 
 
 def content_number(table: pa.Table) -> int:
@@ -73,6 +75,31 @@ def in_order(table: pa.Table) -> pa.Table:
     if _is_sorted(keys):
         return table
     return table.take(np.lexsort(keys[::-1]))
+
+
+def last_of_steps(table: pa.Table, since: datetime, step_s: float | None) -> pa.Table:
+    """Return the last reading of each channel in each step, or all of them where there is no step.
+
+    Args:
+        table: Readings in the order of :func:`in_order`, none before ``since``.
+        since: Where the first step begins.
+        step_s: Length of a step, above 0.
+
+    Raises:
+        BadInputError: When the step is not above 0.
+    """
+    if step_s is None or table.num_rows == 0:
+        return table
+    if not step_s > 0.0:
+        raise BadInputError(f"step_s is {step_s}: give a step above 0 seconds, or none for every reading")
+    channel = pc.rank(table["channel_id"].combine_chunks(), tiebreaker="min").to_numpy()
+    step = (_instants(table["event_at"]) - _microseconds(since)) // max(1, round(step_s * 1e6))
+    last = np.append((np.diff(channel) != 0) | (np.diff(step) != 0), True)
+    return table.filter(pa.array(last))
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(pa.scalar(moment, INSTANT).cast(pa.int64()).as_py())
 
 
 def _instants(column: pa.ChunkedArray) -> NDArray[np.int64]:

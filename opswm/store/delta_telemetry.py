@@ -14,7 +14,7 @@ from opswm.clock import to_utc
 from opswm.errors import StoreError
 from opswm.instrument import timed
 from opswm.store.admission import admit_metrics
-from opswm.store.batches import content_number, in_order, require_same
+from opswm.store.batches import content_number, in_order, last_of_steps, require_same
 from opswm_schemas.columns import INSTANT, METRICS
 from opswm_schemas.ports import SystemKey
 
@@ -79,9 +79,15 @@ class DeltaTelemetry:
         raise StoreError(f"batch {batch_id!r} lost {_ATTEMPTS} races to commit and is not stored; send it again")
 
     def read_metrics(
-        self, system: SystemKey, channel_ids: Sequence[str], since: datetime, until: datetime, as_of: datetime
+        self,
+        system: SystemKey,
+        channel_ids: Sequence[str],
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        step_s: float | None = None,
     ) -> pa.Table:
-        """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``.
+        """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``, of each step the last.
 
         Partitions, files and row groups that cannot match are not read.
 
@@ -107,7 +113,7 @@ class DeltaTelemetry:
             except (DeltaError, OSError, pa.ArrowInvalid) as problem:
                 raise StoreError(f"the metrics table at {self._url} cannot be read: {problem}") from problem
             span.set_attribute("rows", found.num_rows)
-            return in_order(found.cast(METRICS))
+            return last_of_steps(in_order(found.cast(METRICS)), to_utc(since), step_s)
 
     def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
         """Return how many stored batches of a system hold something known by a moment.

@@ -1,6 +1,6 @@
 """The ports: what the core asks of stores and sources, so that either can be exchanged for a larger one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -21,14 +21,115 @@ class SystemKey:
     system_id: str
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One delivery of readings: it is there once and whole, or not at all.
+
+    Attributes:
+        system: Whose readings they are.
+        source: Who delivered it: a receiver or a connector.
+        batch_id: Names the delivery within its system and source; delivered again, it must say the same.
+        table: Readings in the columns of ``opswm_schemas.columns.METRICS``.
+    """
+
+    system: SystemKey
+    source: str
+    batch_id: str
+    table: pa.Table
+
+
+@dataclass(frozen=True)
+class LoggedBatch:
+    """A batch in an ingest log.
+
+    Attributes:
+        offset: Its place: larger than that of every batch before it, from 1.
+        batch: What was delivered.
+    """
+
+    offset: int
+    batch: Batch
+
+
+@runtime_checkable
+class IngestLog(Protocol):
+    """Keeps what was received until it is in a table: a batch is durable when :meth:`append` returns."""
+
+    def append(self, batches: Sequence[Batch]) -> list[int]:
+        """Keep batches, all of them or none, and return their offsets once they are on disk.
+
+        A batch that is there already, trimmed or not, keeps its offset; one whose name stands for other content is
+        refused, and so is everything while the log is full (back-pressure).
+        """
+        ...
+
+    def replay(self, after: int, max_bytes: int) -> list[LoggedBatch]:
+        """Return the next batches behind an offset, in order: at least one where there is one, then up to a size."""
+        ...
+
+    def end(self) -> int:
+        """Return the last offset, 0 where nothing was ever appended."""
+        ...
+
+    def trim(self, through: int) -> None:
+        """Drop the readings of batches up to an offset, which a verified table holds; their names stay known."""
+        ...
+
+    def count(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return how many batches of a system hold something, or something known by ``as_of``; for provenance."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open; what was appended stays."""
+        ...
+
+
+@runtime_checkable
+class JobRunner(Protocol):
+    """Runs long work as shards that can be run again: an interrupted job goes on where it was."""
+
+    def run(self, job: str, shards: Mapping[str, Callable[[], bytes]], advance: Callable[[int, int], None]) -> str:
+        """Run the shards that have no result yet and return a digest of all results.
+
+        Args:
+            job: Names the job; the same name goes on with the same job.
+            shards: By name: a picklable function of nothing whose result depends on nothing else.
+            advance: Told how many shards are done, of how many.
+
+        Returns:
+            SHA-256 over names and results in order of names; the same wherever and however often they ran.
+        """
+        ...
+
+    def result(self, job: str, shard: str) -> bytes:
+        """Return what a shard gave."""
+        ...
+
+
 @runtime_checkable
 class TelemetryReader(Protocol):
     """Reads telemetry at rest, as it was known at a moment."""
 
     def read_metrics(
-        self, system: SystemKey, channel_ids: Sequence[str], since: datetime, until: datetime, as_of: datetime
+        self,
+        system: SystemKey,
+        channel_ids: Sequence[str],
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        step_s: float | None = None,
     ) -> pa.Table:
         """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``.
+
+        Args:
+            system: Whose.
+            channel_ids: Of which channels; one that has no readings gives none.
+            since: From when on they were measured.
+            until: Until when, that moment left out.
+            as_of: Until when they were known.
+            step_s: Where given, at most one reading per channel and step is needed: the last of each step, by
+                ``event_at`` then ``known_at``, steps counted from ``since``. Sources that sample by themselves are
+                asked at that step.
 
         Returns:
             A table with the columns of ``opswm_schemas.columns.METRICS``, ordered by channel, then time.

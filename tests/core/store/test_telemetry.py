@@ -50,6 +50,13 @@ def test_interval_is_closed_below_and_open_above(telemetry: Telemetry) -> None:
     assert values(telemetry, since=after(1), until=after(3)) == [1.0, 2.0]
 
 
+def test_a_step_keeps_the_last_reading_of_each_channel_in_it(telemetry: Telemetry) -> None:
+    """With a step, each channel gives its last reading of every step counted from ``since``."""
+    rows = [("web.rps", at, at, float(at)) for at in (1, 2, 4, 5, 9)] + [("web.errors", 5, 5, 50.0)]
+    telemetry.append_metrics(SHOP, readings([*rows, ("web.rps", 2, 3, 2.5)]), "b1")
+    assert values(telemetry, since=after(1), step_s=3.0) == [50.0, 2.5, 5.0, 9.0]
+
+
 def test_as_of_hides_what_was_known_later(telemetry: Telemetry) -> None:
     """A reading that arrived after ``as_of`` is not there, however early it happened."""
     telemetry.append_metrics(
