@@ -43,10 +43,12 @@ $(INSTALLED): | requirements.lock pyproject.toml
 demo: $(INSTALLED) ## rank interventions for a simulated incident and serve the API; ARGS="--once --seed 3" is passed on
 	@$(BIN)/opswm demo $(ARGS) || test $$? -eq 3 # 3 says that the ranking was inconclusive, which is an answer
 
-test: $(INSTALLED) ## all tests but the slow tier
+test: $(INSTALLED) ## all tests but the slow tier; installs Debian's servers for them where it may
+	@tests/servers.sh
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-slow: $(INSTALLED) ## the slow tier only
+	@tests/servers.sh
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 check: $(INSTALLED) ## style, types, import contracts, drift of the exported schemas
