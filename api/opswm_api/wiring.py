@@ -9,7 +9,7 @@ from typing import Final
 from opswm.clock import Clock
 from opswm.errors import BadInputError
 from opswm.store.arrow_telemetry import ArrowTelemetry
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from opswm.store.open import Store, open_store
 from opswm_api.console import Advance
 
@@ -43,7 +43,7 @@ def folder_store(folder: Path, *, create: bool = True, clock: Clock | None = Non
 @contextmanager
 def memory_store() -> Iterator[Store]:
     """Open a store that lives in memory, for a recording that is read once."""
-    store = Store(SqliteLedger.open("sqlite://"), ArrowTelemetry())
+    store = Store(SqlLedger.open("sqlite://"), ArrowTelemetry())
     try:
         yield store
     finally:

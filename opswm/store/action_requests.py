@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.action_facts import ActionFact, approval_fact, asked, facts_of, fold, transition_fact
 from opswm.store.action_rows import add_facts, read_facts, require_known, require_new
+from opswm.store.system_rows import lock_system
 from opswm_schemas.actions.lifecycle import LifecycleError, require_allowed
 from opswm_schemas.actions.record import Action, Approval, Transition
 from opswm_schemas.ports import SystemKey
@@ -95,6 +96,7 @@ def approvals_needed(facts: Sequence[ActionFact]) -> int | None:
 
 
 def _requested(connection: Connection, system: SystemKey, action_id: str) -> tuple[Action, ActionFact]:
+    lock_system(connection, system)
     facts = read_facts(connection, system, action_id)
     action = fold(facts)
     if action is None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, or_, select
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.action_facts import ActionFact, fold
 from opswm.store.ledger_tables import ACTION_FACTS, to_microseconds
-from opswm.store.system_rows import key_of, next_sequence, require_system, within
+from opswm.store.system_rows import key_of, lock_system, next_sequence, within
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import SystemKey
 
@@ -35,7 +35,7 @@ def add_facts(
         NotFoundError: When the system is not registered.
         Exception: Whatever ``require`` raises.
     """
-    require_system(connection, system)
+    lock_system(connection, system)
     known = read_facts(connection, system, action_id)
     require(action_id, fold(known), facts)
     _require_room(action_id, known, facts)

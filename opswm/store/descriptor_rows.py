@@ -34,14 +34,19 @@ def add_revision(
     """
     system = SystemKey(descriptor.tenant_id, descriptor.system_id)
     digest = content_digest(descriptor)
-    newest_first = select(_COLUMNS.revision, _COLUMNS.digest).order_by(_COLUMNS.revision.desc()).limit(1)
+    connection.execute(select(SYSTEMS.c.sequence).where(within(SYSTEMS, system)).with_for_update())
+    newest_first = (
+        select(_COLUMNS.revision, _COLUMNS.digest, _COLUMNS.known_at_us).order_by(_COLUMNS.revision.desc()).limit(1)
+    )
     latest = connection.execute(newest_first.where(within(DESCRIPTORS, system))).first()
     if latest is not None and latest.digest == digest:
         return descriptor.model_copy(update={"revision": latest.revision}), False
     if latest is None:
         connection.execute(insert(SYSTEMS).values(**key_of(system), sequence=0))
     stored = descriptor.model_copy(update={"revision": 1 if latest is None else latest.revision + 1})
-    row = {"revision": stored.revision, "known_at_us": to_microseconds(known_at), "digest": digest}
+    # Where the clock stepped back, a revision is known no sooner than the one before: what held as of a moment stays.
+    known_at_us = max(to_microseconds(known_at), 0 if latest is None else latest.known_at_us)
+    row = {"revision": stored.revision, "known_at_us": known_at_us, "digest": digest}
     connection.execute(insert(DESCRIPTORS).values(**key_of(system), **row, document=stored.model_dump_json()))
     return stored, True
 
@@ -107,8 +112,8 @@ def latest_revisions(connection: Connection, tenant_id: str) -> list[SystemDescr
     )
     same = and_(_COLUMNS.system_id == latest.c.system_id, _COLUMNS.revision == latest.c.revision)
     query = select(_COLUMNS.document).join(latest, same).where(_COLUMNS.tenant_id == tenant_id)
-    documents = connection.scalars(query.order_by(_COLUMNS.system_id))
-    return [SystemDescriptor.model_validate_json(document) for document in documents]
+    found = [SystemDescriptor.model_validate_json(document) for document in connection.scalars(query)]
+    return sorted(found, key=lambda descriptor: descriptor.system_id)  # databases differ in how they order text
 
 
 def content_digest(descriptor: SystemDescriptor) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 from opswm.errors import BadInputError
 from opswm.store.ledger_tables import EVENTS, to_microseconds
 from opswm.store.redaction import redact_event
-from opswm.store.system_rows import key_of, next_sequence, within
+from opswm.store.system_rows import key_of, lock_system, next_sequence, within
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
 
@@ -25,7 +25,9 @@ def add_events(connection: Connection, system: SystemKey, events: Iterable[Event
 
     Raises:
         BadInputError: When an id stands for an event of other content, stored before or in the same batch.
+        NotFoundError: When the system is not registered.
     """
+    lock_system(connection, system)
     given = [redact_event(event) for event in events]
     known = _stored(connection, system, {event.event_id for event in given})
     added = 0

@@ -1,17 +1,18 @@
 """The ledger: descriptors, action facts, events and decisions in a relational database."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 
 from opswm.clock import Clock, SystemClock
-from opswm.errors import BadInputError, NotFoundError
+from opswm.errors import NotFoundError
 from opswm.store.action_facts import facts_of, fold, transition_fact
 from opswm.store.action_requests import approvals_needed, propose, respond, step
 from opswm.store.action_rows import add_facts, last_known, read_actions, read_facts, require_dated, require_known
-from opswm.store.database import open_database, reading, writing
+from opswm.store.database import open_database, reading, write
+from opswm.store.decision_rows import add_decision, read_decision
 from opswm.store.descriptor_rows import (
     add_revision,
     latest_revisions,
@@ -20,9 +21,8 @@ from opswm.store.descriptor_rows import (
     revision_like,
 )
 from opswm.store.event_rows import add_events, last_known_event, read_events
-from opswm.store.ledger_tables import DECISIONS, METADATA, to_microseconds
-from opswm.store.redaction import redact_answer
-from opswm.store.system_rows import key_of, require_system
+from opswm.store.ledger_tables import METADATA
+from opswm.store.system_rows import lock_system, require_system
 from opswm_schemas.actions.record import Action, Approval, Transition
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
@@ -40,11 +40,12 @@ class Received:
     sequence: int
 
 
-class SqliteLedger:
-    """The ledger behind a SQLAlchemy URL, SQLite by default.
+class SqlLedger:
+    """The ledger in a SQLite or PostgreSQL database.
 
     Every method is one transaction: it happened whole when it returns, and not at all when it raises. Facts
-    of one system are numbered 1, 2, 3... in the order they were stored.
+    of one system are numbered 1, 2, 3... in the order they were stored; those who write about one system at once
+    take turns.
 
     Raises:
         StoreError: From any method, when the database cannot be read or written.
@@ -55,7 +56,7 @@ class SqliteLedger:
         self._clock = clock or SystemClock()
 
     @classmethod
-    def open(cls, url: str, clock: Clock | None = None) -> "SqliteLedger":
+    def open(cls, url: str, clock: Clock | None = None) -> "SqlLedger":
         """Open a database, made or migrated to the newest revision where needed.
 
         Args:
@@ -82,8 +83,7 @@ class SqliteLedger:
 
     def registered(self, descriptor: SystemDescriptor) -> tuple[SystemDescriptor, bool]:
         """As :meth:`register`; says as well whether the revision is a new one."""
-        with writing(self._engine) as connection:
-            return add_revision(connection, descriptor, self._clock.now())
+        return write(self._engine, lambda connection: add_revision(connection, descriptor, self._clock.now()))
 
     def revision_of(self, descriptor: SystemDescriptor) -> int | None:
         """Return the latest revision that says what ``descriptor`` says, None where there is none."""
@@ -134,7 +134,8 @@ class SqliteLedger:
             descriptor: Of the recording; the first revision of a system nobody registered.
             actions: Observed.
             events: Observed.
-            write_readings: Writes the readings once and whole, and returns the table version that holds them.
+            write_readings: Writes the readings once and whole, and returns the table version that holds them; may
+                be called again.
 
         Raises:
             BadInputError: When the system is registered and no revision says what the descriptor says; or when
@@ -142,13 +143,16 @@ class SqliteLedger:
             StoreError: When something cannot be written.
         """
         system = SystemKey(descriptor.tenant_id, descriptor.system_id)
-        with writing(self._engine) as connection:
+
+        def work(connection: Connection) -> Received:
             revision = require_known_revision(connection, descriptor, self._clock.now())
             for action in actions:
                 add_facts(connection, system, action.action_id, facts_of(action), require_dated)
             num_new_events = add_events(connection, system, events)
-            sequence = require_system(connection, system)
+            sequence = lock_system(connection, system)
             return Received(revision, write_readings(), num_new_events, sequence)
+
+        return write(self._engine, work)
 
     # ----------------------------------------------------------------------------------------------- actions
     def record_action(self, action: Action) -> Action:
@@ -165,11 +169,17 @@ class SqliteLedger:
 
     def record_actions(self, actions: Iterable[Action]) -> list[Action]:
         """Add observed actions in one transaction, as :meth:`record_action` does one by one."""
-        with writing(self._engine) as connection:
+        given = list(actions)
+
+        def work(connection: Connection) -> list[Action]:
+            for system in sorted({_system(action) for action in given}, key=astuple):  # two writers, one order
+                lock_system(connection, system)
             return [
                 add_facts(connection, _system(action), action.action_id, facts_of(action), require_dated)
-                for action in actions
+                for action in given
             ]
+
+        return write(self._engine, work)
 
     def record_transition(self, system: SystemKey, action_id: str, fact: Transition) -> Action:
         """Append one observed transition, whatever the lifecycle says about it.
@@ -177,23 +187,20 @@ class SqliteLedger:
         Raises:
             NotFoundError: When the system or the action is not known; send the action first.
         """
-        with writing(self._engine) as connection:
-            return add_facts(connection, system, action_id, [transition_fact(fact)], require_known)
+        facts = [transition_fact(fact)]
+        return write(self._engine, lambda connection: add_facts(connection, system, action_id, facts, require_known))
 
     def request_action(self, action: Action, approvals_needed: int = 1) -> Action:
         """Add an action that somebody asks opswm for; see :func:`opswm.store.action_requests.propose`."""
-        with writing(self._engine) as connection:
-            return propose(connection, action, approvals_needed)
+        return write(self._engine, lambda connection: propose(connection, action, approvals_needed))
 
     def respond(self, system: SystemKey, action_id: str, word: Approval, note: str = "") -> Action:
         """Add one person's approval or rejection; see :func:`opswm.store.action_requests.respond`."""
-        with writing(self._engine) as connection:
-            return respond(connection, system, action_id, word, note)
+        return write(self._engine, lambda connection: respond(connection, system, action_id, word, note))
 
     def request_transition(self, system: SystemKey, action_id: str, fact: Transition) -> Action:
         """Take a requested action to another status; see :func:`opswm.store.action_requests.step`."""
-        with writing(self._engine) as connection:
-            return step(connection, system, action_id, fact)
+        return write(self._engine, lambda connection: step(connection, system, action_id, fact))
 
     def approvals_needed(self, system: SystemKey, action_id: str) -> int | None:
         """Return how many approvals an action waits for, None where it was not requested through opswm."""
@@ -225,9 +232,8 @@ class SqliteLedger:
             BadInputError: When an id stands for an event of other content.
             NotFoundError: When the system is not registered.
         """
-        with writing(self._engine) as connection:
-            require_system(connection, system)
-            return add_events(connection, system, events)
+        given = list(events)
+        return write(self._engine, lambda connection: add_events(connection, system, given))
 
     def events(self, system: SystemKey, as_of: datetime) -> list[Event]:
         """Return events known by ``as_of``, in the order they happened."""
@@ -258,17 +264,7 @@ class SqliteLedger:
             BadInputError: When its id stands for another ranking.
             NotFoundError: When its system is not registered.
         """
-        told = answer.provenance
-        system = SystemKey(told.tenant_id, told.system_id)
-        document = redact_answer(answer).model_dump_json()
-        with writing(self._engine) as connection:
-            require_system(connection, system)
-            known = connection.scalar(select(DECISIONS.c.document).where(DECISIONS.c.decision_id == told.decision_id))
-            if known is not None and known != document:
-                raise BadInputError(f"decision {told.decision_id!r} is stored with another answer; use a new id")
-            if known is None:
-                row = {"decision_id": told.decision_id, "decided_at_us": to_microseconds(told.decided_at)}
-                connection.execute(insert(DECISIONS).values(**key_of(system), **row, document=document))
+        write(self._engine, lambda connection: add_decision(connection, answer))
 
     def decision(self, decision_id: str) -> RankingAnswer:
         """Return a stored ranking.
@@ -277,10 +273,7 @@ class SqliteLedger:
             NotFoundError: When there is none of this id.
         """
         with reading(self._engine) as connection:
-            document = connection.scalar(select(DECISIONS.c.document).where(DECISIONS.c.decision_id == decision_id))
-        if document is None:
-            raise NotFoundError(f"decision {decision_id!r} is not stored")
-        return RankingAnswer.model_validate_json(document)
+            return read_decision(connection, decision_id)
 
 
 def _system(action: Action) -> SystemKey:

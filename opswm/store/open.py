@@ -10,7 +10,7 @@ import pyarrow as pa
 from opswm.clock import Clock
 from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.delta_telemetry import DeltaTelemetry
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from opswm.store.references import require_channels, require_entities
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import SystemKey, TelemetryReader, TelemetryWriter
@@ -40,7 +40,7 @@ class Store:
         telemetry: Readings.
     """
 
-    ledger: SqliteLedger
+    ledger: SqlLedger
     telemetry: Telemetry
 
     def append_metrics(self, system: SystemKey, table: pa.Table, batch_id: str) -> int:
@@ -106,5 +106,5 @@ def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = N
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
-    ledger = SqliteLedger.open(f"sqlite:///{folder / _LEDGER_FILE}", clock)
+    ledger = SqlLedger.open(f"sqlite:///{folder / _LEDGER_FILE}", clock)
     return Store(ledger, DeltaTelemetry(folder / _METRICS_FOLDER))

@@ -1,6 +1,6 @@
 """What every row of the ledger is kept under: its system, and the numbers handed out within it."""
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, select, update
 
 from opswm.errors import NotFoundError
 from opswm.store.ledger_tables import SYSTEMS
@@ -23,17 +23,33 @@ def require_system(connection: Connection, system: SystemKey) -> int:
     Raises:
         NotFoundError: When the system is not registered.
     """
-    sequence: int | None = connection.scalar(select(SYSTEMS.c.sequence).where(within(SYSTEMS, system)))
-    if sequence is None:
-        raise NotFoundError(
-            f"system {system.system_id!r} of tenant {system.tenant_id!r} is not registered; "
-            "register its descriptor first"
-        )
-    return sequence
+    return _found(system, connection.scalar(_sequence_of(system)))
+
+
+def lock_system(connection: Connection, system: SystemKey) -> int:
+    """As :func:`require_system`, and let no other transaction write about the system until this one ends.
+
+    SQLite has one writer at a time anyway. Where a transaction writes about several systems, it locks them in one
+    order, so that two never wait for each other.
+    """
+    return _found(system, connection.scalar(_sequence_of(system).with_for_update()))
 
 
 def next_sequence(connection: Connection, system: SystemKey) -> int:
     """Return the next number of a system; the row lock it takes keeps two writers from sharing one."""
     counted = update(SYSTEMS).where(within(SYSTEMS, system)).values(sequence=SYSTEMS.c.sequence + 1)
     sequence: int = connection.execute(counted.returning(SYSTEMS.c.sequence)).scalar_one()
+    return sequence
+
+
+def _sequence_of(system: SystemKey) -> Select[int]:
+    return select(SYSTEMS.c.sequence).where(within(SYSTEMS, system))
+
+
+def _found(system: SystemKey, sequence: int | None) -> int:
+    if sequence is None:
+        raise NotFoundError(
+            f"system {system.system_id!r} of tenant {system.tenant_id!r} is not registered; "
+            "register its descriptor first"
+        )
     return sequence

@@ -7,7 +7,7 @@ import pytest
 
 from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.delta_telemetry import DeltaTelemetry
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from opswm.store.open import Store, Telemetry, open_store
 from tests.core.store.shop import shop
 
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
-def ledger(store: Store) -> SqliteLedger:
+def ledger(store: Store) -> SqlLedger:
     """A ledger that knows the shop."""
     store.ledger.register(shop())
     return store.ledger

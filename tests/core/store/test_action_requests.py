@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from opswm.errors import BadInputError, NotFoundError
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from opswm_schemas.actions.lifecycle import LifecycleError
 from opswm_schemas.actions.record import Actor, Approval
 from tests.core.store.shop import SHOP, after, moved, scaling
@@ -21,7 +21,7 @@ def word(responder: str, second: float, decision: Literal["approved", "rejected"
     return Approval.observed(after(second), decision=decision, responder=responder)
 
 
-def test_requests_keep_to_the_lifecycle(ledger: SqliteLedger) -> None:
+def test_requests_keep_to_the_lifecycle(ledger: SqlLedger) -> None:
     """A request begins proposed and new, and goes only where the lifecycle allows; a refusal changes nothing."""
     assert ledger.request_action(scaling("a1", moved("proposed", 1))).status == "proposed"
     with pytest.raises(BadInputError, match="known already"):
@@ -39,7 +39,7 @@ def test_requests_keep_to_the_lifecycle(ledger: SqliteLedger) -> None:
         ledger.respond(SHOP, "a9", word("bo", 4))
 
 
-def test_as_many_others_approve_as_are_needed(ledger: SqliteLedger) -> None:
+def test_as_many_others_approve_as_are_needed(ledger: SqlLedger) -> None:
     """Approvals are kept one by one; the same person counts once, the one who asked never, however it is spelt."""
     ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=3)
     assert ledger.approvals_needed(SHOP, "a1") == 3
@@ -54,7 +54,7 @@ def test_as_many_others_approve_as_are_needed(ledger: SqliteLedger) -> None:
     assert ledger.actions(SHOP, after(8))[0].status == "proposed"
 
 
-def test_a_rejection_ends_a_request(ledger: SqliteLedger) -> None:
+def test_a_rejection_ends_a_request(ledger: SqlLedger) -> None:
     """One person's rejection is enough, and no approval follows it."""
     ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=2)
     ledger.respond(SHOP, "a1", word("bo", 2))
@@ -63,7 +63,7 @@ def test_a_rejection_ends_a_request(ledger: SqliteLedger) -> None:
         ledger.respond(SHOP, "a1", word("di", 4))
 
 
-def test_what_is_observed_neither_approves_nor_changes_a_request(ledger: SqliteLedger) -> None:
+def test_what_is_observed_neither_approves_nor_changes_a_request(ledger: SqlLedger) -> None:
     """Observed approvals, schedulings, requesters and parameters of a request are stored and do not count."""
     ledger.request_action(scaling("a1", moved("proposed", 1)), approvals_needed=2)
     forged = scaling("a1", moved("approved", 2), moved("scheduled", 3), to_replicas=99)
@@ -76,7 +76,7 @@ def test_what_is_observed_neither_approves_nor_changes_a_request(ledger: SqliteL
     assert ledger.record_transition(SHOP, "a1", moved("started", 6)).status == "started"
 
 
-def test_observed_actions_cannot_be_approved_here(ledger: SqliteLedger) -> None:
+def test_observed_actions_cannot_be_approved_here(ledger: SqlLedger) -> None:
     """What was only observed is approved and ended by whoever runs it."""
     ledger.record_action(scaling("a1", moved("proposed", 1)))
     with pytest.raises(LifecycleError, match="was observed, not requested"):

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from opswm.errors import BadInputError, StoreError
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from tests.core.store.shop import SHOP, after, moved, scaling
 
 
-def test_sequences_have_no_gap_under_concurrent_writers(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_sequences_have_no_gap_under_concurrent_writers(ledger: SqlLedger, tmp_path: Path) -> None:
     """Two ledgers on one database, four threads: every fact has its own number, and none is lost."""
-    other = SqliteLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
+    other = SqlLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
 
     def record(number: int) -> None:
         (ledger if number % 2 else other).record_action(scaling(f"a{number}", moved("started", number)))
@@ -31,11 +31,11 @@ def test_sequences_have_no_gap_under_concurrent_writers(ledger: SqliteLedger, tm
     assert numbers == list(range(1, 49))
 
 
-def test_it_survives_closing(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_it_survives_closing(ledger: SqlLedger, tmp_path: Path) -> None:
     """What was recorded is there when the database is opened again."""
     ledger.record_action(scaling("a1", moved("started", 1)))
     ledger.close()
-    again = SqliteLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
+    again = SqlLedger.open(f"sqlite:///{tmp_path / 'store' / 'ledger.sqlite'}")
     assert [action.action_id for action in again.actions(SHOP, after(1))] == ["a1"]
     again.close()
 
@@ -63,7 +63,7 @@ def test_a_foreign_or_broken_database_is_refused(tmp_path: Path, spoil: Callable
     spoil(path)
     before = path.read_bytes()
     with pytest.raises(StoreError, match=message):
-        SqliteLedger.open(f"sqlite:///{path}")
+        SqlLedger.open(f"sqlite:///{path}")
     assert path.read_bytes()[100:] == before[100:]  # SQLite's header has 100 bytes, with a counter of openings
 
 
@@ -71,4 +71,4 @@ def test_a_foreign_or_broken_database_is_refused(tmp_path: Path, spoil: Callable
 def test_a_url_that_is_none_is_refused(url: str) -> None:
     """A string that is no URL, or names a database nobody knows, is bad input."""
     with pytest.raises(BadInputError, match="ledger URL cannot be used"):
-        SqliteLedger.open(url)
+        SqlLedger.open(url)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from opswm.errors import BadInputError, NotFoundError
-from opswm.store.ledger import SqliteLedger
+from opswm.store.ledger import SqlLedger
 from opswm_schemas.actions.parameters import ConfigChange
 from opswm_schemas.actions.record import Action, Actor
 from opswm_schemas.answers import RankingAnswer
@@ -73,13 +73,13 @@ def actor(name: str) -> Actor:
     return Actor(kind="human", id=name)
 
 
-def test_it_is_the_port(ledger: SqliteLedger) -> None:
+def test_it_is_the_port(ledger: SqlLedger) -> None:
     """The ledger has every method the core asks of one."""
     assert isinstance(ledger, Ledger)
 
 
 # ------------------------------------------------------------------------------------------------- descriptors
-def test_a_changed_descriptor_is_a_new_revision(ledger: SqliteLedger) -> None:
+def test_a_changed_descriptor_is_a_new_revision(ledger: SqlLedger) -> None:
     """An equal descriptor keeps its revision whatever number it carries; every revision can be read again."""
     assert ledger.register(shop().model_copy(update={"revision": 9})).revision == 1
     assert ledger.register(shop(description="two")).revision == 2
@@ -93,7 +93,7 @@ def test_a_changed_descriptor_is_a_new_revision(ledger: SqliteLedger) -> None:
 def test_a_revision_holds_from_when_it_was_registered() -> None:
     """As of a moment the newest revision registered by then holds; the first one for all time before it."""
     clock = Turned(after(10))
-    ledger = SqliteLedger.open("sqlite://", clock)
+    ledger = SqlLedger.open("sqlite://", clock)
     ledger.register(shop(description="one"))
     clock.at = after(20)
     ledger.register(shop(description="two"))
@@ -110,7 +110,7 @@ def test_a_revision_holds_from_when_it_was_registered() -> None:
 )
 def test_the_sequence_as_of_a_moment_rests_on_nothing_later(facts: list[tuple[str, int]], at_s: int) -> None:
     """It grows with each fact known by the moment, and with no other."""
-    ledger = SqliteLedger.open("sqlite://")
+    ledger = SqlLedger.open("sqlite://")
     ledger.register(shop())
     seen: set[tuple[str, int]] = set()
     for name, known_s in facts:
@@ -126,7 +126,7 @@ def test_the_sequence_as_of_a_moment_rests_on_nothing_later(facts: list[tuple[st
     ledger.close()
 
 
-def test_systems_are_listed_by_tenant(ledger: SqliteLedger) -> None:
+def test_systems_are_listed_by_tenant(ledger: SqlLedger) -> None:
     """The latest descriptor of each system of one tenant, by id; other tenants have the same ids to themselves."""
     ledger.register(shop("bar"))
     ledger.register(shop("bar", "newer"))
@@ -139,7 +139,7 @@ def test_systems_are_listed_by_tenant(ledger: SqliteLedger) -> None:
         ledger.descriptor(SystemKey("acme", "zoo"), 4)
 
 
-def test_fields_of_a_later_minor_version_are_kept(ledger: SqliteLedger) -> None:
+def test_fields_of_a_later_minor_version_are_kept(ledger: SqlLedger) -> None:
     """Descriptors and actions of a later minor version come back with fields this software does not know."""
     later = {"schema_version": "1.9", "colour": "blue"}
     ledger.register(SystemDescriptor.model_validate(shop().model_dump() | later))
@@ -154,7 +154,7 @@ def test_fields_of_a_later_minor_version_are_kept(ledger: SqliteLedger) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- actions
-def test_transitions_fold_whatever_their_order(ledger: SqliteLedger) -> None:
+def test_transitions_fold_whatever_their_order(ledger: SqlLedger) -> None:
     """Late, repeated and reordered facts add up; each counts once."""
     ledger.record_action(scaling("a1", moved("succeeded", 9, 10)))
     ledger.record_transition(SHOP, "a1", moved("proposed", 1, 30))
@@ -165,7 +165,7 @@ def test_transitions_fold_whatever_their_order(ledger: SqliteLedger) -> None:
     assert ledger.sequence(SHOP) == 4
 
 
-def test_contradicting_facts_are_kept_and_flagged(ledger: SqliteLedger) -> None:
+def test_contradicting_facts_are_kept_and_flagged(ledger: SqlLedger) -> None:
     """Observed facts are never refused for breaking the lifecycle."""
     ledger.record_action(scaling("a1", moved("rejected", 1)))
     stored = ledger.record_transition(SHOP, "a1", moved("started", 5))
@@ -173,7 +173,7 @@ def test_contradicting_facts_are_kept_and_flagged(ledger: SqliteLedger) -> None:
     assert len(stored.transitions) == 2
 
 
-def test_actions_are_read_as_of(ledger: SqliteLedger) -> None:
+def test_actions_are_read_as_of(ledger: SqlLedger) -> None:
     """Only facts known by then; an action nobody knew of is not there."""
     ledger.record_action(scaling("late", moved("started", 1, 50)))
     ledger.record_action(scaling("early", moved("started", 3, 4), moved("succeeded", 5, 40)))
@@ -183,7 +183,7 @@ def test_actions_are_read_as_of(ledger: SqliteLedger) -> None:
     assert [action.action_id for action in ledger.actions(SHOP, after(50))] == ["early", "late"]
 
 
-def test_what_a_later_record_tells_is_not_known_before(ledger: SqliteLedger) -> None:
+def test_what_a_later_record_tells_is_not_known_before(ledger: SqlLedger) -> None:
     """Corrected parameters and outcomes show from when the facts they came with were known."""
     ledger.record_action(scaling("a1", moved("started", 1), to_replicas=5))
     ended = scaling("a1", moved("started", 1), moved("succeeded", 20), to_replicas=6)
@@ -195,7 +195,7 @@ def test_what_a_later_record_tells_is_not_known_before(ledger: SqliteLedger) -> 
     assert after_all == Action.model_validate(document)
 
 
-def test_a_whole_record_shows_no_outcome_before_it_was_known(ledger: SqliteLedger) -> None:
+def test_a_whole_record_shows_no_outcome_before_it_was_known(ledger: SqlLedger) -> None:
     """Where only the finished record was delivered, earlier readings see it without its outcome."""
     realised = {"slo_cost_bad_minutes": 2.0, "window_s": 60.0, "known_at": after(30)}
     ended = scaling("a1", moved("started", 1), moved("succeeded", 20)).model_dump()
@@ -204,7 +204,7 @@ def test_a_whole_record_shows_no_outcome_before_it_was_known(ledger: SqliteLedge
     assert (seen.status, seen.realised, seen.inverse_action_id) == ("started", None, None)
 
 
-def test_actions_need_a_system_a_record_and_a_date(ledger: SqliteLedger) -> None:
+def test_actions_need_a_system_a_record_and_a_date(ledger: SqlLedger) -> None:
     """Unknown systems and actions are not found; an action without any dated fact is refused."""
     with pytest.raises(NotFoundError, match="register its descriptor first"):
         ledger.record_action(scaling("a1", moved("started", 1), system_id="mall"))
@@ -217,7 +217,7 @@ def test_actions_need_a_system_a_record_and_a_date(ledger: SqliteLedger) -> None
     assert ledger.sequence(SHOP) == 0
 
 
-def test_several_actions_are_recorded_together_or_not_at_all(ledger: SqliteLedger) -> None:
+def test_several_actions_are_recorded_together_or_not_at_all(ledger: SqlLedger) -> None:
     """One bad action among many leaves no trace of the others."""
     with pytest.raises(BadInputError, match="'a2' has no transition"):
         ledger.record_actions([scaling("a1", moved("started", 1)), scaling("a2")])
@@ -225,7 +225,7 @@ def test_several_actions_are_recorded_together_or_not_at_all(ledger: SqliteLedge
     assert ledger.sequence(SHOP) == 0
 
 
-def test_more_facts_than_an_action_holds_are_refused(ledger: SqliteLedger) -> None:
+def test_more_facts_than_an_action_holds_are_refused(ledger: SqlLedger) -> None:
     """A source that reports without end is told so, and the record stays readable."""
     ledger.record_action(scaling("a1", *(moved("started", second) for second in range(1000))))
     with pytest.raises(BadInputError, match="1001 facts of kind 'transition'"):
@@ -233,7 +233,7 @@ def test_more_facts_than_an_action_holds_are_refused(ledger: SqliteLedger) -> No
     assert len(ledger.record_transition(SHOP, "a1", moved("started", 7)).transitions) == 1000
 
 
-def test_secrets_are_gone_before_they_are_written(ledger: SqliteLedger, tmp_path: Path) -> None:
+def test_secrets_are_gone_before_they_are_written(ledger: SqlLedger, tmp_path: Path) -> None:
     """Nothing in the database file tells a password, whichever way it came in."""
     change = ConfigChange(key="db.password", old="hunter2-old", new="hunter2-new")
     action = scaling("a1", moved("started", 1)).model_copy(update={"type": "config_change", "params": change})
@@ -249,7 +249,7 @@ def test_secrets_are_gone_before_they_are_written(ledger: SqliteLedger, tmp_path
 
 
 # ----------------------------------------------------------------------------------------- events and decisions
-def test_events_count_once_and_are_read_as_of(ledger: SqliteLedger) -> None:
+def test_events_count_once_and_are_read_as_of(ledger: SqlLedger) -> None:
     """Each id is stored once; events come in the order they happened, if known by then."""
     given = [alert("e2", 9, 9), alert("e1", 5, 30), alert("e2", 9, 9)]
     assert ledger.record_events(SHOP, given) == 2
@@ -261,7 +261,7 @@ def test_events_count_once_and_are_read_as_of(ledger: SqliteLedger) -> None:
 
 
 @pytest.mark.parametrize("stored_before", [True, False])
-def test_an_event_is_never_another_one(ledger: SqliteLedger, stored_before: bool) -> None:
+def test_an_event_is_never_another_one(ledger: SqlLedger, stored_before: bool) -> None:
     """A used id with other content is refused, within one batch too; one that was only learned again is the same."""
     first, other = alert("e1", 5, 5), alert("e1", 5, 5).model_copy(update={"name": "fast"})
     if stored_before:
@@ -273,7 +273,7 @@ def test_an_event_is_never_another_one(ledger: SqliteLedger, stored_before: bool
     assert ledger.record_events(SHOP, [first, alert("e1", 5, 8)]) == (0 if stored_before else 1)
 
 
-def test_decisions_are_kept_as_they_were_answered(ledger: SqliteLedger) -> None:
+def test_decisions_are_kept_as_they_were_answered(ledger: SqlLedger) -> None:
     """A decision reads back equal; its id cannot be used for another answer."""
     ledger.store_decision(answer("d1"))
     ledger.store_decision(answer("d1"))
