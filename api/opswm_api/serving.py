@@ -19,6 +19,7 @@ from opswm_api.service_wiring import open_services
 from opswm_api.services import Services
 from opswm_api.settings import Settings
 
+_BACKLOG = 2048
 _GRACE_S = 10
 _LOG_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -114,11 +115,13 @@ def _serve(
     telemetry: SelfTelemetry,
     told: Callable[[], object],
 ) -> None:
+    listening.listen(_BACKLOG)  # whoever reads the line may connect at once; until the application is up, they wait
     told()
     config = uvicorn.Config(
         create_app(settings, services=services, self_telemetry=telemetry),
         log_level=settings.log_level,
         access_log=False,
+        backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE_S,
         server_header=False,
     )

@@ -49,7 +49,7 @@ def running(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
         assert "Traceback" not in errors
     finally:
         process.kill()
-        process.wait()
+        process.communicate()  # closes the pipes too
 
 
 def line_with(process: subprocess.Popen[str], word: str) -> str:
