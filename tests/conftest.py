@@ -22,3 +22,6 @@ jaxtyping.install_import_hook("opswm", "beartype.beartype")
 # No deadline, because the cores are shared; in CI the examples are the same in every run.
 hypothesis.settings.register_profile("opswm", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("opswm")
+
+# Servers that tests of several packages talk to.
+pytest_plugins = ("tests.postgresql",)

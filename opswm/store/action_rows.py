@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, or_, select
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.action_facts import ActionFact, fold
 from opswm.store.ledger_tables import ACTION_FACTS, to_microseconds
-from opswm.store.system_rows import key_of, lock_system, next_sequence, within
+from opswm.store.system_rows import key_of, lock_system, take_numbers, within
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import SystemKey
 
@@ -40,14 +40,14 @@ def add_facts(
     require(action_id, fold(known), facts)
     _require_room(action_id, known, facts)
     stored = {(fact.kind, fact.digest) for fact in known}
-    for fact in facts:
-        if (fact.kind, fact.digest) in stored:
-            continue
-        stored.add((fact.kind, fact.digest))
-        sequence = next_sequence(connection, system)
-        row = {**asdict(fact), "sequence": sequence, "action_id": action_id, "digest": fact.digest}
-        connection.execute(insert(ACTION_FACTS).values(**key_of(system), **row))
-        known.append(replace(fact, sequence=sequence))
+    new = {(fact.kind, fact.digest): fact for fact in facts if (fact.kind, fact.digest) not in stored}
+    if new:
+        numbers = take_numbers(connection, system, len(new))
+        added = [replace(fact, sequence=number) for fact, number in zip(new.values(), numbers, strict=True)]
+        key = {**key_of(system), "action_id": action_id}
+        rows = [{**key, **asdict(fact), "digest": fact.digest} for fact in added]
+        connection.execute(insert(ACTION_FACTS), rows)
+        known += added
     found = fold(known)
     if found is None:
         raise NotFoundError(f"action {action_id!r} is not known; send its record first")

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 from opswm.errors import BadInputError
 from opswm.store.ledger_tables import EVENTS, to_microseconds
 from opswm.store.redaction import redact_event
-from opswm.store.system_rows import key_of, lock_system, next_sequence, within
+from opswm.store.system_rows import key_of, lock_system, take_numbers, within
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
 
@@ -30,23 +30,28 @@ def add_events(connection: Connection, system: SystemKey, events: Iterable[Event
     lock_system(connection, system)
     given = [redact_event(event) for event in events]
     known = _stored(connection, system, {event.event_id for event in given})
-    added = 0
+    new: list[tuple[Event, str]] = []
     for event in given:
         document = event.model_dump_json()
         before = known.setdefault(event.event_id, document)
         if before is not document:
             _require_same(event.event_id, json.loads(before), json.loads(document))
             continue
-        added += 1
-        row = {
-            "event_id": event.event_id,
-            "sequence": next_sequence(connection, system),
-            "event_at_us": to_microseconds(event.event_at),
-            "known_at_us": to_microseconds(event.known_at),
-            "document": document,
-        }
-        connection.execute(insert(EVENTS).values(**key_of(system), **row))
-    return added
+        new.append((event, document))
+    if new:
+        rows = [
+            {
+                **key_of(system),
+                "event_id": event.event_id,
+                "sequence": number,
+                "event_at_us": to_microseconds(event.event_at),
+                "known_at_us": to_microseconds(event.known_at),
+                "document": document,
+            }
+            for (event, document), number in zip(new, take_numbers(connection, system, len(new)), strict=True)
+        ]
+        connection.execute(insert(EVENTS), rows)
+    return len(new)
 
 
 def read_events(connection: Connection, system: SystemKey, as_of: datetime) -> list[Event]:

@@ -35,11 +35,11 @@ def lock_system(connection: Connection, system: SystemKey) -> int:
     return _found(system, connection.scalar(_sequence_of(system).with_for_update()))
 
 
-def next_sequence(connection: Connection, system: SystemKey) -> int:
-    """Return the next number of a system; the row lock it takes keeps two writers from sharing one."""
-    counted = update(SYSTEMS).where(within(SYSTEMS, system)).values(sequence=SYSTEMS.c.sequence + 1)
-    sequence: int = connection.execute(counted.returning(SYSTEMS.c.sequence)).scalar_one()
-    return sequence
+def take_numbers(connection: Connection, system: SystemKey, count: int) -> range:
+    """Return the next numbers of a system; the row lock it takes keeps two writers from sharing one."""
+    counted = update(SYSTEMS).where(within(SYSTEMS, system)).values(sequence=SYSTEMS.c.sequence + count)
+    last: int = connection.execute(counted.returning(SYSTEMS.c.sequence)).scalar_one()
+    return range(last - count + 1, last + 1)
 
 
 def _sequence_of(system: SystemKey) -> Select[int]:

@@ -26,8 +26,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database of each kind, for a ledger that is opened for the first time or anew."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    url: str = request.getfixturevalue("postgresql")
+    return url
+
+
 @pytest.fixture
-def ledger(store: Store) -> SqlLedger:
-    """A ledger that knows the shop."""
-    store.ledger.register(shop())
-    return store.ledger
+def ledger(database_url: str) -> Iterator[SqlLedger]:
+    """A ledger that knows the shop, in each kind of database."""
+    opened = SqlLedger.open(database_url)
+    opened.register(shop())
+    yield opened
+    opened.close()

@@ -1,0 +1,173 @@
+"""A PostgreSQL server of the tests' own, from Debian's package: one per test process, one database per test."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+TEMPLATE = "opswm_newest"
+"""A database at the newest revision, which those of the tests are copies of: quicker than migrating each."""
+
+_USER = "opswm"
+_START_S = 60.0
+_NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; anybody on this machine may connect while it runs.
+
+    Attributes:
+        port: On 127.0.0.1.
+        pid: Of the postmaster.
+    """
+
+    port: int
+    pid: int
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[tuple[object, ...]]":
+        """Return a connection that commits each statement."""
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=5)
+
+    def create(self, template: str = "template1") -> str:
+        """Create a database and return its name."""
+        name = f"test_{next(_NUMBERS)}"
+        with self.connect() as connection:
+            copied = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            connection.execute(copied.format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def drop(self, database: str) -> None:
+        """Drop a database, whoever is connected."""
+        with self.connect() as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(database)))
+
+
+def programs() -> Path | None:
+    """Return the folder of the newest server's programs, None where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def missing() -> str:
+    """Return why no server can be started here, nothing where one can."""
+    if programs() is None:
+        return "PostgreSQL's server is not installed: apt-get install postgresql"
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        return "PostgreSQL does not run as root, and there is no setpriv to become another user: install util-linux"
+    return ""
+
+
+@contextmanager
+def running() -> Iterator[Server]:
+    """Run a server with a data folder of its own, and end it with all it kept.
+
+    Commits are on disk when they return, as in production. Text is ordered by the rules of a language, unlike in
+    SQLite, so that nothing comes to rest on either order.
+    """
+    folder = programs()
+    assert folder is not None
+    home = Path(tempfile.mkdtemp(prefix="opswm-postgresql-"))
+    as_user: list[str | Path] = []
+    if os.geteuid() == 0:
+        shutil.chown(home, "postgres", "postgres")
+        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT"]
+    locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
+    made = [*as_user, folder / "initdb", "--pgdata", home / "data", "--username", _USER, "--auth=trust", "--no-sync"]
+    subprocess.run([*made, *locale], check=True, capture_output=True, cwd=home)
+    port = _free_port()
+    given = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "16MB"}
+    settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+    log = home / "log"
+    with log.open("wb") as output:
+        command = [*as_user, folder / "postgres", "-D", home / "data", *settings]
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=home)
+    try:
+        server = Server(port, process.pid)
+        _wait_for(server, process, log)
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)  # ends at once, clients or not
+        with _ending(process):
+            process.wait(20)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A server with a database at the newest revision to copy from; skips where there is none."""
+    if why := missing():
+        pytest.skip(why)
+    from opswm.store.database import open_database  # most test runs need no database
+
+    with running() as server:
+        with server.connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+        open_database(server.url(TEMPLATE)).dispose()
+        yield server
+
+
+@pytest.fixture
+def postgresql(postgresql_server: Server) -> Iterator[str]:
+    """URL of a database at the newest revision."""
+    name = postgresql_server.create(TEMPLATE)
+    yield postgresql_server.url(name)
+    postgresql_server.drop(name)
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: Server) -> Iterator[str]:
+    """URL of a database without any table."""
+    name = postgresql_server.create()
+    yield postgresql_server.url(name)
+    postgresql_server.drop(name)
+
+
+def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    until = time.monotonic() + _START_S
+    while not _answers(server):
+        told = log.read_text(encoding="utf-8", errors="replace")
+        assert process.poll() is None, f"PostgreSQL did not start:\n{told}"
+        assert time.monotonic() < until, f"PostgreSQL does not answer after {_START_S} s:\n{told}"
+        time.sleep(0.05)
+
+
+def _answers(server: Server) -> bool:
+    try:
+        server.connect().close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+@contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Kill a process that does not end by itself."""
+    try:
+        yield
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
