@@ -3,18 +3,35 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.delta_telemetry import DeltaTelemetry
 from opswm.store.ledger import SqlLedger
 from opswm.store.open import Store, Telemetry, open_store
+from opswm.store.tables.telemetry import RECEIVED, LoggedTelemetry
+from opswm_schemas.ports import SystemKey
 from tests.core.store.shop import shop
+from tests.core.store.tables.rig import logged
 
 
-@pytest.fixture(params=["delta", "arrow"])
+class FilledAtOnce(LoggedTelemetry):
+    """Telemetry whose table is filled after every batch, so that reading is from the table alone."""
+
+    def append_metrics(self, system: SystemKey, table: pa.Table, batch_id: str, source: str = RECEIVED) -> int:
+        """Append a batch and fill the table."""
+        version = super().append_metrics(system, table, batch_id, source)
+        self.flush()
+        return version
+
+
+@pytest.fixture(params=["delta", "arrow", "log", "table"])
 def telemetry(request: pytest.FixtureRequest, tmp_path: Path) -> Telemetry:
     """Each implementation of the telemetry port."""
+    if request.param in ("log", "table"):
+        in_log = logged(tmp_path / "metrics")
+        return in_log if request.param == "log" else FilledAtOnce(in_log.log, in_log.table, in_log.filler)
     return DeltaTelemetry(tmp_path / "metrics") if request.param == "delta" else ArrowTelemetry()
 
 

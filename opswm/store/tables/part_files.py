@@ -1,0 +1,84 @@
+"""Writes the parts of a table: sorted Parquet files that are on disk before anybody hears of them."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake.transaction import AddAction
+
+from opswm.store.batches import in_order
+from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
+from opswm.store.tables.layout import PARTITIONS, part_name, partition_folder
+from opswm_schemas.columns import METRICS
+from opswm_schemas.ports import SystemKey
+
+ROW_GROUP: Final = 16_384
+"""Rows that are read together: small, so that a few channels out of many cost little."""
+
+_LONGEST_STATISTIC: Final = 128
+"""Characters of a channel's name beyond which a part has no bounds for it in the table's log."""
+
+
+def write_part(
+    table: Path, system: SystemKey, rows: pa.Table, first: int, last: int, *, data_change: bool = True
+) -> AddAction:
+    """Write readings of a system as one part and return the action that takes it into the table.
+
+    The file and the names of its folders are on disk when this returns; no reader sees it before a commit.
+
+    Args:
+        table: The table's folder.
+        system: Whose.
+        rows: Readings in the columns of ``METRICS``; equal ones in the order of their offsets.
+        first: Offset of the first batch it may hold.
+        last: Offset of the last one.
+        data_change: Whether it says something the table does not say; not so for a compacted part.
+
+    Raises:
+        OSError: When it cannot be written.
+    """
+    ordered = in_order(rows).cast(METRICS)
+    path = partition_folder(system) / part_name(first, last, ordered.num_rows, uuid.uuid4().hex)
+    file = table / path
+    make_folder(file.parent)
+    pq.write_table(
+        ordered,
+        file,
+        row_group_size=ROW_GROUP,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=["channel_id"],
+        column_encoding={"event_at": "DELTA_BINARY_PACKED", "known_at": "DELTA_BINARY_PACKED"},
+        store_schema=False,
+    )
+    sync_file(file)
+    sync_folder(file.parent)
+    partition = dict(zip(PARTITIONS, (system.tenant_id, system.system_id), strict=True))
+    now_ms = time.time_ns() // 1_000_000
+    return AddAction(str(path), file.stat().st_size, partition, now_ms, data_change, _statistics(ordered))
+
+
+def _statistics(rows: pa.Table) -> str:
+    """Return a part's bounds for the table's log; instants widened to milliseconds, which every engine can tell."""
+    least: dict[str, str] = {}
+    most: dict[str, str] = {}
+    for name in ("event_at", "known_at"):
+        ends = pc.min_max(rows[name].cast(pa.int64())).as_py()
+        least[name] = _instant(ends["min"] // 1000)
+        most[name] = _instant(-(-ends["max"] // 1000))
+    # Sorted by channel, so the ends are the bounds.
+    channels = (rows["channel_id"][0].as_py(), rows["channel_id"][-1].as_py())
+    if max(map(len, channels)) <= _LONGEST_STATISTIC:
+        least["channel_id"], most["channel_id"] = channels
+    counts = {"numRecords": rows.num_rows, "nullCount": {name: rows[name].null_count for name in METRICS.names}}
+    return json.dumps(counts | {"minValues": least, "maxValues": most})
+
+
+def _instant(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:03d}Z"

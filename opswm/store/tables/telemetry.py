@@ -1,0 +1,158 @@
+"""Telemetry that is durable when it is acknowledged: appended to an ingest log, filled into a table, read from both.
+
+Reading looks at the log first and at the table afterwards, and takes from the log only what the version of the table does
+not hold. Whatever a filler commits or trims in between, a batch is thus found exactly once.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+
+from opswm.clock import to_utc
+from opswm.errors import StoreError
+from opswm.instrument import timed
+from opswm.store.batches import in_order, last_of_steps
+from opswm.store.tables.filler import Filler
+from opswm.store.tables.log_tail import LogTail
+from opswm.store.tables.metrics_table import MetricsTable
+from opswm.store.tables.part_reading import PartReader, Wanted
+from opswm.store.tables.snapshot import Snapshot
+from opswm_schemas.columns import METRICS
+from opswm_schemas.ports import Batch, IngestLog, SystemKey
+
+RECEIVED: Final = "received"
+"""Source of batches that came without one: over HTTP, or out of a recording."""
+
+_ATTEMPTS: Final = 3
+
+
+class LoggedTelemetry:
+    """Readings in an ingest log and the table it is filled into; see :mod:`opswm.store.tables`.
+
+    Args:
+        log: Where batches are kept first; closed with this.
+        table: Where they come to rest.
+        filler: Moves them.
+    """
+
+    def __init__(self, log: IngestLog, table: MetricsTable, filler: Filler) -> None:
+        self.log = log
+        self.table = table
+        self.filler = filler
+        self._tail = LogTail(log)
+        self._parts = PartReader()
+        self._filled = 0
+
+    def append_metrics(self, system: SystemKey, table: pa.Table, batch_id: str, source: str = RECEIVED) -> int:
+        """Append a batch once and whole; it is on disk when this returns.
+
+        Args:
+            system: Whose readings they are.
+            table: Readings in the metric columns.
+            batch_id: Names the batch within its system and source; the same id with the same content adds nothing.
+            source: Who delivered it.
+
+        Returns:
+            How many batches of the system there are with it.
+
+        Raises:
+            BadInputError: When the batch cannot be admitted, or its id stands for other content.
+            StoreError: When the log is full or cannot be written; nothing of the batch is there then.
+        """
+        with timed("store.append_metrics", rows=table.num_rows):
+            self.log.append([Batch(system, source, batch_id, table)])
+        return self.version(system)
+
+    def read_metrics(
+        self,
+        system: SystemKey,
+        channel_ids: Sequence[str],
+        since: datetime,
+        until: datetime,
+        as_of: datetime,
+        step_s: float | None = None,
+    ) -> pa.Table:
+        """Return readings with ``since <= event_at < until`` and ``known_at <= as_of``, of each step the last.
+
+        What was acknowledged before the call is in it. Equal readings stand in the order of their offsets, wherever
+        they are.
+
+        Raises:
+            BadInputError: On a naive instant.
+            StoreError: When log or table cannot be read.
+        """
+        wanted = Wanted.of(channel_ids, since, until, as_of)
+        with timed("store.read_metrics", channels=len(channel_ids)) as span:
+            found = self._read(system, wanted) if wanted.channel_ids else METRICS.empty_table()
+            span.set_attribute("rows", found.num_rows)
+            return last_of_steps(in_order(found), wanted.since, step_s)
+
+    def version(self, system: SystemKey, as_of: datetime | None = None) -> int:
+        """Return how many batches of a system hold something known by a moment, in the log or the table.
+
+        Raises:
+            BadInputError: On a naive moment.
+            StoreError: When the log cannot be read.
+        """
+        return self.log.count(system, None if as_of is None else to_utc(as_of))
+
+    def check(self) -> None:
+        """Look at log and table, and do no more.
+
+        Raises:
+            StoreError: When one cannot be read, or they are not of the same store.
+        """
+        require_together(self.log, self._snapshot())
+
+    def flush(self) -> None:
+        """Fill until the table holds all that was acknowledged before the call.
+
+        Raises:
+            StoreError: When it cannot be written.
+        """
+        self.filler.flush()
+
+    def close(self) -> None:
+        """Close the log; what it holds stays."""
+        self.log.close()
+
+    def _read(self, system: SystemKey, wanted: Wanted) -> pa.Table:
+        for attempt in range(_ATTEMPTS):
+            tail = self._tail.read(system, self._filled)
+            snapshot = self._snapshot(fresh=attempt > 0)
+            self._filled = max(self._filled, snapshot.through)
+            try:
+                stored = self._parts.read(snapshot.parts.get(system, ()), wanted)
+            except FileNotFoundError as gone:
+                # Compacted and vacuumed since; the next version says where it is now.
+                if attempt == _ATTEMPTS - 1:
+                    raise self._unreadable(gone) from gone
+                continue
+            except (OSError, pa.ArrowInvalid) as problem:
+                raise self._unreadable(problem) from problem
+            logged = [table for offset, table in tail if offset > snapshot.through]
+            rows = wanted.keep(pa.concat_tables([METRICS.empty_table(), *logged]))
+            return pa.concat_tables([*stored, rows])
+        raise AssertionError("unreachable")
+
+    def _snapshot(self, *, fresh: bool = False) -> Snapshot:
+        return self.table.snapshot(fresh=fresh) if self.table.exists() else Snapshot(version=-1, through=0)
+
+    def _unreadable(self, problem: BaseException) -> StoreError:
+        return StoreError(f"the metrics table at {self.table.folder} cannot be read: {problem}")
+
+
+def require_together(log: IngestLog, snapshot: Snapshot) -> None:
+    """Check that a log is the one a table is filled from.
+
+    Raises:
+        StoreError: When the table is filled further than the log goes.
+    """
+    end = log.end()
+    if end < snapshot.through:
+        raise StoreError(
+            f"the metrics table is filled up to offset {snapshot.through}, the ingest log ends at {end}: the log was "
+            "lost or is of another time; restore both from one backup"
+        )
