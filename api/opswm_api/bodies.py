@@ -1,10 +1,9 @@
 """Request bodies are bounded before anything reads them: bytes, media type, depth, finite numbers."""
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -12,9 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from opswm_api.problems import ProblemError, problem_response
-
-_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_BRACKET: Final = re.compile(r"[\[\]{}]")
+from opswm_schemas import bounded_json
 
 
 @dataclass(frozen=True)
@@ -126,50 +123,6 @@ def parse_json(text: bytes, max_depth: int) -> Any:
         ProblemError: 422 saying where the document is wrong.
     """
     try:
-        decoded = text.decode("utf-8")
-    except UnicodeDecodeError as problem:
-        raise _malformed(f"the body is not UTF-8: byte {problem.start} is {text[problem.start]:#04x}") from problem
-    depth = _depth(decoded)
-    if depth > max_depth:
-        raise _malformed(f"the body nests {depth} levels deep, at most {max_depth} are taken; flatten it")
-    try:
-        return json.loads(
-            decoded, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_repeats
-        )
-    except json.JSONDecodeError as problem:
-        where = f"line {problem.lineno}, column {problem.colno}"
-        raise _malformed(f"the body is no JSON at {where}: {problem.msg}") from problem
-    except ValueError as problem:  # a whole number of more digits than Python converts
-        raise _malformed(f"the body holds a number that cannot be read: {problem}") from problem
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _refuse_constant(name: str) -> float:
-    raise _malformed(f"the body holds {name}, which is no JSON number; leave out readings that are not finite")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise _malformed(f"the body holds {text[:40]}, which is beyond the range of a double; leave it out")
-    return value
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        seen: set[str] = set()
-        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _malformed(f"the body gives field {repeated[:80]!r} twice in one object; keep one")
-    return document
-
-
-def _malformed(detail: str) -> ProblemError:
-    return ProblemError(422, detail, kind="malformed-json")
+        return bounded_json.parse_json(text, max_depth)
+    except bounded_json.MalformedJsonError as problem:
+        raise ProblemError(422, str(problem), kind="malformed-json") from problem

@@ -1,0 +1,75 @@
+"""Which entity of a descriptor a source means: by what somebody configured, else by attributes, else by name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from opswm_schemas.descriptor import Entity, SystemDescriptor
+
+NAME_CONFIDENCE: Final = 0.7
+"""How sure an entity is that was found by its bare name."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An entity that a source means.
+
+    Attributes:
+        entity_id: In the descriptor.
+        confidence: 1 where configured or told by attributes; less where only the name fits.
+    """
+
+    entity_id: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Places:
+    """Finds the entities of one system by what sources call them.
+
+    Attributes:
+        entities: Of the descriptor.
+        aliases: What a source calls an entity, to entity id; holds before everything else.
+    """
+
+    entities: Sequence[Entity]
+    aliases: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, descriptor: SystemDescriptor, aliases: Mapping[str, str] | None = None) -> "Places":
+        """Return the places of a system.
+
+        Raises:
+            ValueError: When an alias stands for an entity that the descriptor does not list.
+        """
+        known = {entity.entity_id for entity in descriptor.entities}
+        foreign = sorted(set((aliases or {}).values()) - known)
+        if foreign:
+            raise ValueError(f"aliases stand for entities {foreign[:5]}, which the descriptor does not list")
+        return cls(descriptor.entities, aliases or {})
+
+    def find(self, names: Sequence[str], attributes: Mapping[str, str] | None = None) -> Place | None:
+        """Return the entity meant, or None where none or several fit.
+
+        Args:
+            names: What the source calls it, the most specific first.
+            attributes: OpenTelemetry resource attributes that it has, such as ``k8s.deployment.name``; an entity fits
+                that lists at least one of them with the same value and none with another.
+        """
+        for name in names:
+            if name in self.aliases:
+                return Place(self.aliases[name], 1.0)
+        told = {key: value for key, value in (attributes or {}).items() if value}
+        fitting = [entity.entity_id for entity in self.entities if _fits(entity.attributes, told)]
+        if len(fitting) == 1:
+            return Place(fitting[0], 1.0)
+        for name in names:
+            same = {entity.entity_id for entity in self.entities if name and name in (entity.entity_id, entity.name)}
+            if len(same) == 1:
+                return Place(same.pop(), NAME_CONFIDENCE)
+        return None
+
+
+def _fits(listed: Mapping[str, str], told: Mapping[str, str]) -> bool:
+    shared = listed.keys() & told.keys()
+    return bool(shared) and all(listed[key] == told[key] for key in shared)
