@@ -24,4 +24,4 @@ hypothesis.settings.register_profile("opswm", deadline=None, derandomize=bool(os
 hypothesis.settings.load_profile("opswm")
 
 # Servers that tests of several packages talk to.
-pytest_plugins = ("tests.postgresql",)
+pytest_plugins = ("tests.postgresql", "tests.metrics_servers")

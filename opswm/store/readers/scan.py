@@ -22,7 +22,6 @@ _SETTINGS: Final[Mapping[str, str | bool | int | float | list[str]]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "memory_limit": _MEMORY_LIMIT,
-    "parquet_metadata_cache": True,
 }
 
 
@@ -75,6 +74,7 @@ class ParquetScan:
 
     def __init__(self, threads: int = 2) -> None:
         self._database = duckdb.connect(":memory:", config={**_SETTINGS, "threads": threads})
+        self._database.execute("SET GLOBAL parquet_metadata_cache = true")
         self._lock = Lock()
 
     def read(self, files: Sequence[Path], wanted: Wanted) -> pa.Table:
