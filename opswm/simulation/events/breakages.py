@@ -4,94 +4,19 @@ The kinds and the units of their magnitudes are those of the blueprint; what fol
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from opswm.simulation.events.fault_kinds import KINDS, VERSION_KINDS
 from opswm.simulation.events.randomness import derive, no_type_check
+from opswm.simulation.events.rollouts import PACED, Version
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage
 
 ITEMS: Final = 2001
 """Keys the items that a backlog is made of."""
 ABSENT: Final = -4.0
 """Log factor on the demand of users who cannot reach a system at all, before they all come back at once."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What a kind of fault does, each times its magnitude.
-
-    Attributes:
-        service, io: Log factors on all own time, and on what of it needs no CPU.
-        error: Share of answers that become errors.
-        leak: Share of a replica's memory per second.
-        lock: Time under a lock in multiples of the own time.
-        pool_leak: Connections per second.
-        steal: Share of a host's cores.
-        delay: Seconds on every request.
-        demand: Log factor on first attempts.
-        down: Share of replicas held down while it lasts.
-        way_delay, way_loss: Of calls on the way: seconds, share that never arrives.
-        stuck, gray: Replicas that go down, or go on badly, at its onset.
-        chill, shrink: Shares of a cache's contents and of a pool that go at its onset.
-        backlog: Items that appear in a queue at its onset.
-    """
-
-    service: float = 0.0
-    io: float = 0.0
-    error: float = 0.0
-    leak: float = 0.0
-    lock: float = 0.0
-    pool_leak: float = 0.0
-    steal: float = 0.0
-    delay: float = 0.0
-    demand: float = 0.0
-    down: float = 0.0
-    way_delay: float = 0.0
-    way_loss: float = 0.0
-    stuck: float = 0.0
-    gray: float = 0.0
-    chill: float = 0.0
-    shrink: float = 0.0
-    backlog: float = 0.0
-
-
-KINDS: Final[dict[str, Kind]] = {
-    "none": Kind(),
-    "slow_version": Kind(service=1.0),
-    "erroring_version": Kind(error=1.0),
-    "memory_leak": Kind(leak=1.0),
-    "replica_down": Kind(stuck=1.0),
-    "gray_replica": Kind(gray=1.0),
-    "lock_contention": Kind(lock=1.0),
-    "slow_queries": Kind(service=1.0),
-    "pool_leak": Kind(pool_leak=1.0),
-    "pool_shrunk": Kind(shrink=1.0),
-    "cold_cache": Kind(chill=1.0),
-    "poisoned_cache": Kind(error=1.0),
-    "retry_storm": Kind(error=0.6, service=1.5),
-    "demand_surge": Kind(demand=1.0),
-    "dependency_outage": Kind(error=1.0, delay=1.0),
-    "dependency_slow": Kind(delay=1.0),
-    "noisy_neighbour": Kind(steal=1.0),
-    "harmless_deploy": Kind(),
-    "zone_down": Kind(down=1.0),
-    "slow_disk": Kind(io=1.0),
-    "queue_backlog": Kind(backlog=1.0),
-    "poison_message": Kind(service=1.0, error=0.2),
-    "edge_delay": Kind(way_delay=1.0),
-    "edge_loss": Kind(way_loss=1.0),
-    "certificate_expired": Kind(way_loss=1.0),
-    "bad_config": Kind(error=1.0, delay=0.2),
-    "thundering_herd": Kind(demand=1.0),
-}
-"""Kinds by name."""
-
-VERSION_KINDS: Final = frozenset(
-    {"slow_version", "erroring_version", "memory_leak", "lock_contention", "slow_queries", "pool_leak",
-     "poisoned_cache", "bad_config"}
-)  # fmt: skip
-"""Kinds that a new version can bring, and a rollback takes away."""
 
 
 @dataclass
@@ -117,6 +42,8 @@ class Fault:
         target: Name of the part that it strikes.
         kind: What it does.
         left: 1 until something was done about it, 0 when it is cured.
+        behind: What was left of it on a database that is not in use since its standby was promoted.
+        carried: Versions of the origin that it comes with, and how much of it each of them has.
     """
 
     def __init__(self, breakage: Breakage, target: str) -> None:
@@ -129,6 +56,14 @@ class Fault:
         self.origin = breakage.origin or target
         self.kind = KINDS[breakage.kind]
         self.left = 1.0
+        self.behind = 0.0
+        self.carried: dict[Version, float] = {}
+
+    @property
+    def with_version(self) -> bool:
+        """Whether replicas have it because of what they run, so that it comes and goes with that."""
+        breakage = self.breakage
+        return breakage.shape == "ROLLOUT" or bool(breakage.via_version and breakage.kind in VERSION_KINDS)
 
     def strength(self, second: float) -> float:
         """Return its magnitude at one second, by the shape of its onset and what is left."""
@@ -149,7 +84,8 @@ class Fault:
         return size * self.left
 
 
-_SHAPES: Final = ("STEP", "RAMP", "INTERMITTENT", "DECAY", "REBOUND")
+_SHAPES: Final = ("STEP", "RAMP", "INTERMITTENT", "DECAY", "REBOUND", "ROLLOUT")
+"""The last one is a step that reaches a replica with the version that brings it."""
 
 
 def faults_of(blueprint: Blueprint, breakages: Sequence[Breakage]) -> list[Fault]:
@@ -175,9 +111,10 @@ def set_in(fault: Fault, world: Any) -> None:
     """Make the one-time changes of a fault's onset."""
     kind, size, breakage = fault.kind, float(fault.breakage.magnitude), fault.breakage
     server = world.servers.get(fault.target)
-    if breakage.via_version and fault.origin in world.servers:
-        world.servers[fault.origin].deployed_s = world.env.now
-        world.servers[fault.origin].old_version = False
+    origin = world.servers.get(fault.origin)
+    if origin is not None and (breakage.via_version or breakage.shape == "ROLLOUT"):
+        origin.deployed_s = world.env.now
+        _bring(fault, origin.fleet, world.faults)
     if kind.backlog and fault.target in world.queues:
         world.queues[fault.target].pile_up(round(kind.backlog * size), derive(world.seed, ITEMS))
     if server is None:
@@ -193,29 +130,102 @@ def set_in(fault: Fault, world: Any) -> None:
         server.pool_size = max(float(kept), min(server.pool_size, 1.0))
 
 
-def pushes(faults: Sequence[Fault], second: int) -> tuple[dict[str, Push], dict[str, float], dict[str, float]]:
-    """Return what faults do during a second: to servers, to the demand of entries, to hosts (cores stolen), by name."""
-    servers: dict[str, Push] = {}
+def pushes(
+    faults: Sequence[Fault], second: int, servers: Mapping[str, Any]
+) -> tuple[dict[str, Push], dict[str, float], dict[str, float]]:
+    """Return what faults do during a second: to servers, to the demand of entries, to hosts (cores stolen), by name.
+
+    What comes with a version is told to the version: it bites on replicas that run it, and elsewhere in proportion to
+    their share.
+
+    Args:
+        faults: What goes wrong.
+        second: Since the start.
+        servers: All of them, by name.
+    """
+    struck: dict[str, Push] = {}
     demand: dict[str, float] = {}
     stolen: dict[str, float] = {}
+    for fault in faults:
+        for version in fault.carried:
+            version.begin_second()
     for fault in faults:
         size, kind = fault.strength(second), fault.kind
         if not size:
             continue
+        own = False
+        if fault.carried:
+            own = fault.target == fault.origin
+            size = _with_versions(fault, size, servers[fault.origin].fleet, own)
         if kind.demand:
             demand[fault.target] = demand.get(fault.target, 0.0) + kind.demand * size
         if kind.steal:
             stolen[fault.target] = stolen.get(fault.target, 0.0) + kind.steal * size
-        push = servers.setdefault(fault.target, Push())
-        push.service_factor *= math.exp(kind.service * size)
+        push = struck.setdefault(fault.target, Push())
+        if not own:
+            push.service_factor *= math.exp(kind.service * size)
+            push.error += kind.error * size
+            push.leak += kind.leak * size
         push.io_factor *= math.exp(kind.io * size)
-        push.error += kind.error * size
-        push.leak += kind.leak * size
         push.lock += kind.lock * size
         push.pool_leak += kind.pool_leak * size
         push.delay_s += kind.delay * size
         push.down = min(1.0, push.down + kind.down * size)
-    return servers, demand, stolen
+    return struck, demand, stolen
+
+
+def _bring(fault: Fault, fleet: Any, faults: Sequence[Fault]) -> None:
+    """Let the replicas of a fleet run a version that has a fault: all of them at once, or one after the other."""
+    breakage = fault.breakage
+    if breakage.shape == "ROLLOUT":
+        running = fleet.version
+        version = Version(running.factor, running.errors, running)
+        fault.carried = {version: 1.0}
+        inherit(running, version, faults, 0.0)
+        fleet.deploy(version, PACED, over_s=float(breakage.ramp_s))
+        return
+    version = fleet.version
+    if version.rolled_back:
+        version.factor, version.rolled_back = 1.0, False
+        version.begin_second()
+    if fault.with_version:
+        fault.carried = {version: 1.0}
+
+
+def inherit(running: Version, version: Version, faults: Sequence[Fault], fixed: float) -> None:
+    """Let a version have what is wrong with the one that runs, but for what it fixes.
+
+    Args:
+        running: The one that runs.
+        version: The next one.
+        faults: Of the whole system.
+        fixed: Share of the trouble that it does away with.
+    """
+    for fault in faults:
+        kept = fault.carried.get(running, 0.0) * (1.0 - fixed)
+        if kept > 0.0:
+            fault.carried[version] = kept
+
+
+def _with_versions(fault: Fault, size: float, fleet: Any, own: bool) -> float:
+    """Tell the versions that have a fault what it does to them; return its size as far as replicas run them.
+
+    Args:
+        fault: The fault.
+        size: Its strength now.
+        fleet: Of its origin.
+        own: Whether it bites where it comes from.
+    """
+    kind = fault.kind
+    reached: float = 0.0
+    for version, kept in fault.carried.items():
+        reached += kept * float(fleet.share_of(version))
+        if own:
+            version.slow *= math.exp(kind.service * size * kept)
+            version.error += kind.error * size * kept
+            version.leak += kind.leak * size * kept
+            version.leaked += kind.leak * size * kept
+    return float(size * reached)
 
 
 def disturb(faults: Sequence[Fault], wires: Sequence[Any], second: int) -> None:
@@ -231,4 +241,12 @@ def disturb(faults: Sequence[Fault], wires: Sequence[Any], second: int) -> None:
             meant = wire.link.target == fault.target and fault.origin in (fault.target, wire.link.source)
             if meant and wire.synchronous:
                 wire.delay_s += fault.kind.way_delay * size
-                wire.loss = min(0.99, wire.loss + fault.kind.way_loss * size)
+                loss = fault.kind.way_loss * size
+                if fault.breakage.kind == "certificate_expired":
+                    loss *= _read_before(wire.target.fleet.serving, float(fault.breakage.onset_s))
+                wire.loss = min(0.99, wire.loss + loss)
+
+
+def _read_before(replicas: Sequence[Any], second: float) -> float:
+    """Return the share of replicas that have not started since: a process reads its certificate when it starts."""
+    return float(sum(one.born_s <= second for one in replicas)) / max(1, len(replicas))

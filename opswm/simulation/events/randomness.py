@@ -37,6 +37,7 @@ class Draw(IntEnum):
     PACE = 1005
     PAUSE = 1006
     ERROR = 1007
+    WRITES = 1008
 
 
 def no_type_check(kind: T) -> T:

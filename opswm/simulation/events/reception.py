@@ -91,6 +91,10 @@ class Reception:
             if self._patience_s < LONGEST_PATIENCE_S and self._impatient_until_s < 0.0:
                 self._wake(self._patience_s)
 
+    def set_places(self, count: float) -> None:
+        """Let so many wait from now on."""
+        self._queue_limit = count
+
     def room(self) -> bool:
         """Whether an attempt would be worked on at once."""
         return not self.cut_off and self.lined == 0 and self._free() is not None

@@ -6,7 +6,8 @@ from simpy import Environment
 
 from opswm.simulation.events.randomness import QUANTILES, Draw, derive, no_type_check, service_factors, uniform
 from opswm.simulation.events.reception import Reception
-from opswm.simulation.events.replicas import SICK_ERRORS, Replica
+from opswm.simulation.events.replicas import Replica
+from opswm.simulation.events.upkeep import Upkeep
 from opswm.simulation.events.work import COMPUTED, COMPUTES, WAITS_FOR_CORE, Attempt, Later
 from opswm.simulation.kernel.blueprint import Part
 
@@ -21,7 +22,9 @@ class Server(Reception):
 
     Attributes:
         warmth: Share of its working set that a cache holds.
-        old_version, deployed_s: Whether the version before is running, and since when this one is.
+        deployed_s: Since when the present version is running.
+        promoted: Whether a database runs on its standby.
+        upkeep: Maintenance of a database.
         chain, side_by_side, messages: Calls one after the other, all at once, and without waiting.
         loading_left_s, loading_pace: A run that warms a cache: time left, reads per second.
     """
@@ -30,7 +33,8 @@ class Server(Reception):
         self._key = key
         super().__init__(env, part, number)
         self.per_load = 1.0 / max(1.0, usual_rps * float(part.refill_s))
-        self.old_version = False
+        self.promoted = False
+        self.upkeep = Upkeep(self)
         self.deployed_s = float(part.deployed_s)
         self.chain: list[Any] = []
         self.side_by_side: list[Any] = []
@@ -80,6 +84,8 @@ class Server(Reception):
             held_s = self._lock * (self._cpu_s + self._io_s) * crowd * self._factors[(bits >> 40) & LAST]
             self.tally.locked_s += held_s
             rest_s += held_s
+        if self.upkeep.index_left_s > 0.0:
+            rest_s += self.upkeep.locked_out_s(attempt.key)
         attempt.rest_s = rest_s
         if replica.free_cores > 0:
             self._compute(attempt, replica, cpu_s)
@@ -117,8 +123,13 @@ class Server(Reception):
         replica.free_cores += 1
         if replica.host is not None:
             replica.host.running -= replica.speed
+        if replica.line:
+            self.compute_next(replica)
+
+    def compute_next(self, replica: Replica) -> None:
+        """Let the next attempt in a replica's line have the core that is idle now."""
         line = replica.line
-        while line:
+        while line and replica.free_cores > 0:
             following = line.popleft()
             if not following.alive:
                 continue
@@ -170,9 +181,7 @@ class Server(Reception):
             attempt.pending = 1
             todo[at].begin(attempt, at)
             return
-        error = self._error
-        if attempt.replica.gray:
-            error += SICK_ERRORS
+        error = self._error + attempt.replica.errors
         self._finish(attempt, error <= 0.0 or uniform(attempt.key, ERROR) >= error)
 
     def _finish(self, attempt: Attempt, good: bool) -> None:
@@ -205,9 +214,11 @@ class Server(Reception):
             push: What faults do to this server now, see ``breakages.Push``.
         """
         part = self.part
-        version = float(part.old_version_penalty) if self.old_version else 1.0
-        self._cpu_factor = push.service_factor * version
-        self._io_factor = self._cpu_factor * push.io_factor
+        self.upkeep.advance()
+        standby = float(part.standby_factor) if self.promoted else 1.0
+        self._cpu_factor = push.service_factor * standby * (1.0 + self.upkeep.bloat)
+        self._io_factor = self._cpu_factor * push.io_factor * self.upkeep.disk_factor
+        self._cpu_factor *= self.upkeep.cpu_factor
         self._lock = push.lock
         self._delay_s = push.delay_s
         self._error = min(0.98, float(part.error_ratio) + push.error)

@@ -81,6 +81,7 @@ class World:
                 self.servers[part.name] = Server(self.env, part, number, rate, derive(seed, number))
         for server in self.servers.values():
             server.fleet.host = self.hosts.get(server.part.host)
+            server.fleet.places = list(self.hosts.values())
             server.fleet.fill()
         for queue in self.queues.values():
             if queue.part.consumer:
@@ -168,7 +169,7 @@ class World:
         for fault in self.faults:
             if second <= fault.breakage.onset_s < second + 1:
                 set_in(fault, self)
-        servers, demand, stolen = pushes(self.faults, second)
+        servers, demand, stolen = pushes(self.faults, second, self.servers)
         disturb(self.faults, self.wires, second)
         for name, host in self.hosts.items():
             host.steal(min(1.0, stolen.get(name, 0.0)))

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from opswm.simulation.events.breakages import KINDS, Fault
+from opswm.simulation.events.breakages import Fault
+from opswm.simulation.events.fault_kinds import KINDS
 from opswm.simulation.events.scenarios import system
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Link, Part
 
