@@ -149,8 +149,10 @@ def _series(series: Sent) -> bytes:
 def _native(at_ms: int, told: Mapping[str, object]) -> bytes:
     counts, zero = told["counts"], told["zero_count"]
     scale, offset = told["histogram_scale"], told["histogram_offset"]
-    assert isinstance(counts, list) and isinstance(zero, float)
-    assert isinstance(scale, int) and isinstance(offset, int)
+    assert isinstance(counts, list)
+    assert isinstance(zero, float)
+    assert isinstance(scale, int)
+    assert isinstance(offset, int)
     deltas = [after - before for before, after in zip([0, *counts], counts, strict=False)]
     span = _whole(1, _zigzag(offset + 1)) + _whole(2, len(counts))  # Prometheus counts buckets by their upper bound
     packed = b"".join(_varint(_zigzag(int(delta))) for delta in deltas)

@@ -16,7 +16,7 @@ ALL = ["web.rps", "web.errors", "web.requests", "web.p99", "web.native"]
 
 def read(reader: TelemetryReader, system: SystemKey = SYSTEM, **changes: Any) -> list[dict[str, Any]]:
     """Return everything around noon as rows, unless ``changes`` ask for less."""
-    asked = {"channel_ids": ALL, "since": after(-3600), "until": after(3600), "as_of": after(7200)}
+    asked: dict[str, Any] = {"channel_ids": ALL, "since": after(-3600), "until": after(3600), "as_of": after(7200)}
     rows: list[dict[str, Any]] = reader.read_metrics(system, **asked | changes).to_pylist()
     return rows
 
@@ -108,7 +108,7 @@ def test_native_histograms_come_bit_for_bit(serve: Serve, kind: str) -> None:
     """Scale, offset, zero count and counts are those that were stored; what has nothing but zeros keeps the scale."""
     if kind == "victoriametrics":
         pytest.skip("this version of VictoriaMetrics keeps no native histograms")
-    told = {"histogram_scale": 3, "histogram_offset": -7, "zero_count": 2.0, "counts": [3.0, 0.0, 5.0]}
+    told: dict[str, Any] = {"histogram_scale": 3, "histogram_offset": -7, "zero_count": 2.0, "counts": [3.0, 0.0, 5.0]}
     rows = [reading("web.native", 1, **told), reading("web.native", 2, **told | {"counts": [4.0, 0.0, 5.0, 1.0]})]
     assert read(serve(table(*rows))) == rows
 
