@@ -19,3 +19,15 @@ class CheckpointError(OpswmError):
 
 class StoreError(OpswmError):
     """Data at rest that cannot be read or written."""
+
+
+class LogFullError(StoreError):
+    """An ingest log that takes nothing more until the tables have caught up.
+
+    Attributes:
+        retry_after_s: When it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s

@@ -14,6 +14,9 @@ from opswm_schemas.columns import METRICS
 _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
 _SHOWN: Final = 5
 
+MAX_CHANNEL_ID_BYTES: Final = 1_024
+"""Longest channel id of a reading; what is longer is no name, and no descriptor lists it."""
+
 
 def admit_metrics(table: pa.Table) -> pa.Table:
     """Return a batch with exactly the columns and types of ``METRICS``, or refuse it whole.
@@ -26,8 +29,9 @@ def admit_metrics(table: pa.Table) -> pa.Table:
 
     Raises:
         BadInputError: On missing or unknown columns, other types, naive or non-UTC instants, instants out
-            of range, nulls where something must stand, NaN or infinities, a row that is neither a number nor
-            one histogram, or an impossible histogram; with the rows (counted from 0) and what to do.
+            of range, gigantic channel ids, nulls where something must stand, NaN or infinities, a row that is
+            neither a number nor one histogram, or an impossible histogram; with the rows (counted from 0) and
+            what to do.
     """
     _check_columns(table)
     if table.num_rows == 0:
@@ -35,6 +39,11 @@ def admit_metrics(table: pa.Table) -> pa.Table:
     table = _cast(table)
     for name in ("channel_id", "event_at", "known_at"):
         _refuse(pc.is_null(table[name]), f"column {name!r} is empty", "every reading needs it")
+    _refuse(
+        pc.greater(pc.binary_length(table["channel_id"]), MAX_CHANNEL_ID_BYTES),
+        f"column 'channel_id' is longer than {MAX_CHANNEL_ID_BYTES} bytes",
+        "check whether the source puts texts into its labels",
+    )
     for name in ("event_at", "known_at"):
         instants = _instants(table[name])
         early, late = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
