@@ -1,6 +1,5 @@
 """The Delta table of metrics on a local disk: opened, looked at, committed to, verified."""
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,6 +13,7 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from opswm.errors import StoreError
+from opswm.store.tables.commits import described, keep_copy
 from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
 from opswm.store.tables.layout import (
     CONFIGURATION,
@@ -148,7 +148,7 @@ class MetricsTable:
                 table.schema(),
                 PARTITIONS,
                 commit_properties=CommitProperties(
-                    custom_metadata={"userMetadata": json.dumps({"opswm": what})},
+                    custom_metadata={"userMetadata": described(what, len(actions), through)},
                     max_commit_retries=0,
                     app_transactions=transactions,
                 ),
@@ -174,18 +174,24 @@ class MetricsTable:
         file = commit_file(self.folder, version)
         sync_file(file)
         sync_folder(file.parent)
+        keep_copy(self.own_folder, file)
 
     def _unreadable(self, problem: BaseException) -> StoreError:
         return StoreError(f"the metrics table at {self.folder} cannot be opened or read: {problem}")
 
 
-def part_problem(part: Part) -> str | None:
-    """Return what is wrong with a part's file, None where it is whole as far as its length and footer tell."""
+def part_problem(part: Part, *, footer: bool = True) -> str | None:
+    """Return what is wrong with a part's file, None where it is whole as far as its length and footer tell.
+
+    Args:
+        part: Which.
+        footer: Whether to read the footer as well.
+    """
     try:
         size = part.file.stat().st_size
         if size != part.size_bytes:
             return f"{part.file} has {size} bytes instead of {part.size_bytes}"
-        rows = pq.read_metadata(part.file).num_rows
+        rows = pq.read_metadata(part.file).num_rows if footer else part.num_rows
     except FileNotFoundError:
         return f"{part.file} is missing"
     except (OSError, pa.ArrowInvalid) as broken:

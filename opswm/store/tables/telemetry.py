@@ -1,10 +1,10 @@
 """Telemetry that is durable when it is acknowledged: appended to an ingest log, filled into a table, read from both.
 
-Reading looks at the log first and at the table afterwards, and takes from the log only what the version of the table does
-not hold. Whatever a filler commits or trims in between, a batch is thus found exactly once.
+Reading looks at the log first and at the table afterwards, and takes from the log only what the table's version lacks.
+Whatever a filler commits or trims in between, a batch is thus found exactly once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,6 +14,7 @@ from opswm.clock import to_utc
 from opswm.errors import StoreError
 from opswm.instrument import timed
 from opswm.store.batches import in_order, last_of_steps
+from opswm.store.tables.damage import require_together
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.log_tail import LogTail
 from opswm.store.tables.metrics_table import MetricsTable
@@ -35,9 +36,13 @@ class LoggedTelemetry:
         log: Where batches are kept first; closed with this.
         table: Where they come to rest.
         filler: Moves them.
+        lost: By system, what damage took from the table; questions about these systems are refused with it.
     """
 
-    def __init__(self, log: IngestLog, table: MetricsTable, filler: Filler) -> None:
+    def __init__(
+        self, log: IngestLog, table: MetricsTable, filler: Filler, lost: Mapping[SystemKey, str] | None = None
+    ) -> None:
+        self._lost = dict(lost or {})
         self.log = log
         self.table = table
         self.filler = filler
@@ -83,6 +88,8 @@ class LoggedTelemetry:
             BadInputError: On a naive instant.
             StoreError: When log or table cannot be read.
         """
+        if system in self._lost:
+            raise StoreError(f"readings of system {system.system_id!r} cannot be answered for: {self._lost[system]}")
         wanted = Wanted.of(channel_ids, since, until, as_of)
         with timed("store.read_metrics", channels=len(channel_ids)) as span:
             found = self._read(system, wanted) if wanted.channel_ids else METRICS.empty_table()
@@ -104,7 +111,7 @@ class LoggedTelemetry:
         Raises:
             StoreError: When one cannot be read, or they are not of the same store.
         """
-        require_together(self.log, self._snapshot())
+        require_together(self.table, self.log, self._snapshot())
 
     def flush(self) -> None:
         """Fill until the table holds all that was acknowledged before the call.
@@ -142,17 +149,3 @@ class LoggedTelemetry:
 
     def _unreadable(self, problem: BaseException) -> StoreError:
         return StoreError(f"the metrics table at {self.table.folder} cannot be read: {problem}")
-
-
-def require_together(log: IngestLog, snapshot: Snapshot) -> None:
-    """Check that a log is the one a table is filled from.
-
-    Raises:
-        StoreError: When the table is filled further than the log goes.
-    """
-    end = log.end()
-    if end < snapshot.through:
-        raise StoreError(
-            f"the metrics table is filled up to offset {snapshot.through}, the ingest log ends at {end}: the log was "
-            "lost or is of another time; restore both from one backup"
-        )

@@ -1,5 +1,6 @@
 """Telemetry on a log in memory with its table in a folder, for tests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from opswm.store.tables.failpoints import Failpoint, nowhere
 from opswm.store.tables.filler import Filler, FillerConfig
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.telemetry import LoggedTelemetry
-from opswm_schemas.ports import IngestLog
+from opswm_schemas.ports import IngestLog, SystemKey
 from tests.core.store.tables.memory_log import MemoryLog
 
 
@@ -37,8 +38,9 @@ def logged(
     clock: HandClock | None = None,
     config: FillerConfig | None = None,
     reached: Failpoint = nowhere,
+    lost: Mapping[SystemKey, str] | None = None,
 ) -> LoggedTelemetry:
     """Return telemetry over a log and the table in a folder."""
     chosen = log or MemoryLog()
     table = MetricsTable(folder)
-    return LoggedTelemetry(chosen, table, Filler(chosen, table, clock or HandClock(), config, reached))
+    return LoggedTelemetry(chosen, table, Filler(chosen, table, clock or HandClock(), config, reached), lost)
