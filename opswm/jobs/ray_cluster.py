@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from socket import create_connection
 from typing import Any, Final
 
 import ray
@@ -17,6 +18,7 @@ from opswm.jobs.results import JobResults
 
 _UNDER_WAY: Final = 256
 """Tasks that Ray knows of at once; more would only wait there."""
+_KNOCK_S: Final = 10.0
 
 
 class RayJobs:
@@ -66,9 +68,7 @@ class RayJobs:
 
     def _carry_out(self, results: JobResults, shards: Mapping[str, Shard]) -> Generator[Done | ShardFailure]:
         with _connected(self._address):
-            task = ray.remote(make).options(
-                num_cpus=self._cpus, max_retries=self._attempts - 1, retry_exceptions=False, max_calls=0
-            )
+            task = ray.remote(make).options(num_cpus=self._cpus, max_retries=self._attempts - 1, retry_exceptions=False)
             waiting = iter(shards.items())
             under_way: dict[Any, str] = {}
             try:
@@ -102,10 +102,23 @@ def _connected(address: str) -> Iterator[None]:
         yield
         return
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, RayError, ValueError, RuntimeError) as problem:
-        raise StoreError(f"the Ray cluster at {address!r} cannot be reached: {problem}") from problem
+    except (OSError, RayError, ValueError, RuntimeError) as problem:
+        raise StoreError(
+            f"the Ray cluster at {address!r} cannot be reached: {problem}; name its head's host:port, or auto on a "
+            "machine that is part of it"
+        ) from problem
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Find out at once whether anybody listens, which Ray takes minutes for."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    with create_connection((host, int(port)), _KNOCK_S):
+        return
