@@ -1,11 +1,13 @@
 """Rankings in and out of the database, as they were answered."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection, insert, select
 
 from opswm.errors import BadInputError, NotFoundError
 from opswm.store.ledger_tables import DECISIONS, to_microseconds
 from opswm.store.redaction import redact_answer
-from opswm.store.system_rows import key_of, lock_system
+from opswm.store.system_rows import key_of, lock_system, within
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.ports import SystemKey
 
@@ -39,3 +41,11 @@ def read_decision(connection: Connection, decision_id: str) -> RankingAnswer:
     if document is None:
         raise NotFoundError(f"decision {decision_id!r} is not stored")
     return RankingAnswer.model_validate_json(document)
+
+
+def read_decisions(connection: Connection, system: SystemKey, as_of: datetime) -> list[RankingAnswer]:
+    """Return the rankings of a system that were made by a moment, in the order they were made, then by id."""
+    made = DECISIONS.c.decided_at_us <= to_microseconds(as_of)
+    documents = connection.scalars(select(DECISIONS.c.document).where(within(DECISIONS, system), made))
+    found = [RankingAnswer.model_validate_json(document) for document in documents]
+    return sorted(found, key=lambda answer: (answer.provenance.decided_at, answer.provenance.decision_id))

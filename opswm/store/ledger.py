@@ -1,4 +1,4 @@
-"""The ledger: descriptors, action facts, events and decisions in a relational database."""
+"""The ledger: descriptors, facts about actions and incidents, events, decisions and outcomes in a database."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass
@@ -12,7 +12,6 @@ from opswm.store.action_facts import facts_of, fold, transition_fact
 from opswm.store.action_requests import approvals_needed, propose, respond, step
 from opswm.store.action_rows import add_facts, last_known, read_actions, read_facts, require_dated, require_known
 from opswm.store.database import open_database, reading, write
-from opswm.store.decision_rows import add_decision, read_decision
 from opswm.store.descriptor_rows import (
     add_revision,
     latest_revisions,
@@ -21,10 +20,10 @@ from opswm.store.descriptor_rows import (
     revision_like,
 )
 from opswm.store.event_rows import add_events, last_known_event, read_events
+from opswm.store.ledger_aftermath import SqlAftermath
 from opswm.store.ledger_tables import METADATA
 from opswm.store.system_rows import lock_system, require_system
 from opswm_schemas.actions.record import Action, Approval, Transition
-from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
@@ -40,7 +39,7 @@ class Received:
     sequence: int
 
 
-class SqlLedger:
+class SqlLedger(SqlAftermath):
     """The ledger in a SQLite or PostgreSQL database.
 
     Every method is one transaction: it happened whole when it returns, and not at all when it raises. Facts
@@ -52,8 +51,7 @@ class SqlLedger:
     """
 
     def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
-        self._engine = engine
-        self._clock = clock or SystemClock()
+        super().__init__(engine, clock or SystemClock())
 
     @classmethod
     def open(cls, url: str, clock: Clock | None = None) -> "SqlLedger":
@@ -224,7 +222,7 @@ class SqlLedger:
         with reading(self._engine) as connection:
             return read_actions(connection, system, as_of)
 
-    # ------------------------------------------------------------------------------------ events and decisions
+    # ------------------------------------------------------------------------------------------------ events
     def record_events(self, system: SystemKey, events: Iterable[Event]) -> int:
         """Add events, each id once; return how many were new.
 
@@ -256,24 +254,6 @@ class SqlLedger:
             if as_of is None:
                 return last
             return max(last_known(connection, system, as_of), last_known_event(connection, system, as_of))
-
-    def store_decision(self, answer: RankingAnswer) -> None:
-        """Keep a ranking; the same one again changes nothing.
-
-        Raises:
-            BadInputError: When its id stands for another ranking.
-            NotFoundError: When its system is not registered.
-        """
-        write(self._engine, lambda connection: add_decision(connection, answer))
-
-    def decision(self, decision_id: str) -> RankingAnswer:
-        """Return a stored ranking.
-
-        Raises:
-            NotFoundError: When there is none of this id.
-        """
-        with reading(self._engine) as connection:
-            return read_decision(connection, decision_id)
 
 
 def _system(action: Action) -> SystemKey:

@@ -95,7 +95,53 @@ DECISIONS: Final = Table(
 )
 """Rankings as they were answered."""
 
+INCIDENT_UPDATES: Final = Table(
+    "incident_updates",
+    METADATA,
+    *_key(),
+    Column("sequence", BigInteger, nullable=False),
+    Column("incident_id", String(_ID), nullable=False),
+    Column("known_at_us", BigInteger, nullable=False),
+    Column("digest", String(_DIGEST), nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "sequence"),
+    UniqueConstraint("tenant_id", "system_id", "incident_id", "digest"),
+)
+"""Facts about incidents, appended only."""
+
+OUTCOMES: Final = Table(
+    "outcomes",
+    METADATA,
+    *_key(),
+    Column("outcome_id", String(_ID), nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("decision_id", String(_ID), nullable=True),
+    Column("action_id", String(_ID), nullable=True),
+    Column("known_at_us", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "system_id", "outcome_id"),
+)
+"""What was measured after decisions and actions."""
+
+API_TOKENS: Final = Table(
+    "api_tokens",
+    METADATA,
+    Column("tenant_id", String(_ID), nullable=False),
+    Column("token_id", String(_ID), nullable=False),
+    Column("digest", String(_DIGEST), nullable=False),
+    Column("revoked_at_us", BigInteger, nullable=True),
+    Column("document", Text, nullable=False),
+    PrimaryKeyConstraint("tenant_id", "token_id"),
+    UniqueConstraint("digest"),
+)
+"""Tokens of the API: SHA-256 of each secret, never the secret."""
+
 
 def to_microseconds(moment: datetime) -> int:
     """Return an aware instant as microseconds since 1970 in UTC, exactly."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_microseconds(count: int) -> datetime:
+    """Return the instant that many microseconds after 1970 in UTC."""
+    return _EPOCH + timedelta(microseconds=count)

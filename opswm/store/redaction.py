@@ -6,6 +6,8 @@ from opswm_schemas.actions.parameters import Parameters
 from opswm_schemas.actions.record import Action, Actor, Source, Target, Transition
 from opswm_schemas.actions.redaction import REDACTED, names_secret, redact_action, redact_text
 from opswm_schemas.answers import RankedCourse, RankingAnswer
+from opswm_schemas.incidents import IncidentUpdate
+from opswm_schemas.outcomes import Outcome
 from opswm_schemas.telemetry import Event
 
 _TEXT_LIMIT: Final = 2_000
@@ -22,6 +24,25 @@ def redact_event(event: Event) -> Event:
         name: REDACTED if names_secret(name, value) else _text(value) for name, value in event.attributes.items()
     }
     return event.model_copy(update={"name": _text(event.name), "attributes": attributes})
+
+
+def redact_incident_update(update: IncidentUpdate) -> IncidentUpdate:
+    """Return an update of an incident without secrets in its texts."""
+    title = None if update.title is None else _text(update.title)
+    return update.model_copy(update={"title": title, "source": _text(update.source), "note": _text(update.note)})
+
+
+def redact_outcome(outcome: Outcome) -> Outcome:
+    """Return an outcome without secrets in what is said of its source."""
+    told = {
+        name: None if text is None else _text(text)
+        for name, text in (
+            ("system", outcome.source.system),
+            ("event_id", outcome.source.event_id),
+            ("raw_ref", outcome.source.raw_ref),
+        )
+    }
+    return outcome.model_copy(update={"source": outcome.source.model_copy(update=told)})
 
 
 def redact_answer(answer: RankingAnswer) -> RankingAnswer:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from opswm_schemas.base import SCHEMA_VERSION
 from opswm_schemas.envelope import ActionEvent, to_cloudevent
-from opswm_schemas.examples import advice, system
+from opswm_schemas.examples import advice, aftermath, system
 from opswm_schemas.examples.parameters import PARAMETERS
 
 EXAMPLES: Final[dict[str, BaseModel]] = {
@@ -35,6 +35,9 @@ EXAMPLES: Final[dict[str, BaseModel]] = {
     "forecast-answer": advice.forecast_answer(),
     "what-if-answer": advice.what_if_answer(),
     "ranking-answer": advice.ranking_answer(),
+    "incident": aftermath.incident(),
+    "outcome": aftermath.outcome(),
+    "api-token": aftermath.api_token(),
     **{f"parameters/{params.type}": params for params in PARAMETERS},
 }
 """An example of every public contract, by the name of its schema file; its class is the contract."""

@@ -10,7 +10,10 @@ import pyarrow as pa
 from opswm_schemas.actions.record import Action, Transition
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
+from opswm_schemas.incidents import Incident
+from opswm_schemas.outcomes import Outcome
 from opswm_schemas.telemetry import Event
+from opswm_schemas.tokens import ApiToken, Scope
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class TelemetryWriter(Protocol):
 
 @runtime_checkable
 class Ledger(Protocol):
-    """Keeps descriptors, action facts, events and decisions."""
+    """Keeps descriptors, facts about actions and incidents, events, decisions and outcomes."""
 
     def register(self, descriptor: SystemDescriptor) -> SystemDescriptor:
         """Store a descriptor as a new revision (an identical one keeps its revision) and return it."""
@@ -209,4 +212,48 @@ class Ledger(Protocol):
 
     def decision(self, decision_id: str) -> RankingAnswer:
         """Return a stored ranking."""
+        ...
+
+    def record_incident(self, incident: Incident) -> Incident:
+        """Add an incident, or further updates of a known one; never refuses a late fact."""
+        ...
+
+    def incidents(self, system: SystemKey, as_of: datetime) -> list[Incident]:
+        """Return incidents with only the updates known by ``as_of``, by when each was opened."""
+        ...
+
+    def record_outcome(self, outcome: Outcome) -> None:
+        """Keep what was measured after a decision or an action; the same again changes nothing."""
+        ...
+
+    def outcomes(self, system: SystemKey, as_of: datetime, decision_id: str | None = None) -> list[Outcome]:
+        """Return outcomes known by ``as_of``, in the order they became known; of one decision where it is named."""
+        ...
+
+
+@runtime_checkable
+class Tokens(Protocol):
+    """Keeps the API's tokens; of a secret only a digest."""
+
+    def create(
+        self,
+        tenant_id: str,
+        name: str,
+        scopes: Sequence[Scope],
+        system_ids: Sequence[str] = (),
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiToken, str]:
+        """Make a token and return it with its secret, which is never told again."""
+        ...
+
+    def of_tenant(self, tenant_id: str) -> list[ApiToken]:
+        """Return every token of a tenant, revoked ones too, in the order they were made."""
+        ...
+
+    def revoke(self, tenant_id: str, token_id: str) -> ApiToken:
+        """Let a token be refused from now on."""
+        ...
+
+    def authenticate(self, secret: str) -> ApiToken:
+        """Return the token that a secret belongs to, while it is good."""
         ...

@@ -16,7 +16,7 @@ from opswm_schemas.actions.parameters import ConfigChange
 from opswm_schemas.actions.record import Action, Actor
 from opswm_schemas.answers import RankingAnswer
 from opswm_schemas.descriptor import SystemDescriptor
-from opswm_schemas.ports import Ledger, SystemKey
+from opswm_schemas.ports import Ledger, SystemKey, Tokens
 from opswm_schemas.telemetry import Event
 from tests.core.store.shop import SHOP, after, moved, scaling, shop
 
@@ -76,8 +76,9 @@ def actor(name: str) -> Actor:
 
 
 def test_it_is_the_port(ledger: SqlLedger) -> None:
-    """The ledger has every method the core asks of one."""
+    """The ledger has every method the core asks of one, and so have its tokens."""
     assert isinstance(ledger, Ledger)
+    assert isinstance(ledger.tokens, Tokens)
 
 
 # ------------------------------------------------------------------------------------------------- descriptors
