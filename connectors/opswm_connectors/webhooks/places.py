@@ -9,6 +9,11 @@ from opswm_schemas.descriptor import Entity, SystemDescriptor
 NAME_CONFIDENCE: Final = 0.7
 """How sure an entity is that was found by its bare name."""
 
+SHARED: Final = frozenset(
+    {"k8s.namespace.name", "k8s.cluster.name", "service.namespace", "service.version", "deployment.environment.name"}
+)
+"""Attributes that many entities of a system have in common, so that none is told by them alone."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -54,7 +59,8 @@ class Places:
         Args:
             names: What the source calls it, the most specific first.
             attributes: OpenTelemetry resource attributes that it has, such as ``k8s.deployment.name``; an entity fits
-                that lists at least one of them with the same value and none with another.
+                that lists at least one of them with the same value, besides those that many share, and none with
+                another value.
         """
         for name in names:
             if name in self.aliases:
@@ -72,4 +78,4 @@ class Places:
 
 def _fits(listed: Mapping[str, str], told: Mapping[str, str]) -> bool:
     shared = listed.keys() & told.keys()
-    return bool(shared) and all(listed[key] == told[key] for key in shared)
+    return bool(shared - SHARED) and all(listed[key] == told[key] for key in shared)
