@@ -9,14 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from opswm.store.arrow_telemetry import ArrowTelemetry
-from opswm.store.delta_telemetry import DeltaTelemetry
 from opswm.store.readers.delta import DuckDbReader
 from opswm.store.readers.files import ParquetReader
+from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm_connectors.prometheus.config import PrometheusConfig
 from opswm_connectors.prometheus.reader import PrometheusReader
 from opswm_schemas.columns import METRICS
 from opswm_schemas.descriptor import Channel, Entity, SystemDescriptor
 from opswm_schemas.ports import SystemKey, TelemetryReader
+from tests.core.store.tables.rig import logged
 from tests.metrics_servers import MetricsServer, Sent
 
 NOON: Final = datetime(2024, 3, 5, 12, tzinfo=UTC)
@@ -96,17 +97,23 @@ def from_memory(rows: pa.Table) -> TelemetryReader:
     return store
 
 
-def from_delta(rows: pa.Table, folder: Path) -> DeltaTelemetry:
-    """Serve from a Delta table, read as its writer does."""
-    store = DeltaTelemetry(folder / "metrics")
+def from_delta(rows: pa.Table, folder: Path) -> LoggedTelemetry:
+    """Serve from a Delta table for the first batch and from the log before it for the second."""
+    store = logged(folder / "metrics")
     for part, batch in enumerate(_batches(rows)):
         store.append_metrics(SYSTEM, batch, f"b{part}")
+        if part == 0:
+            store.flush()
     return store
 
 
 def from_duckdb(rows: pa.Table, folder: Path) -> TelemetryReader:
     """Serve from a Delta table, read by DuckDB."""
     store = from_delta(rows, folder)
+    with store.table.writing():
+        if not store.table.exists():
+            store.table.create()
+    store.flush()
     return DuckDbReader(folder / "metrics", store.version)
 
 
