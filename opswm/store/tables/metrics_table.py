@@ -170,6 +170,15 @@ class MetricsTable:
             if problem is not None:
                 raise StoreError(f"the metrics table at {self.folder} is damaged: {problem}")
 
+    def settle(self, before: int) -> None:
+        """Bring commits behind a version to disk that the library made by itself, while holding :meth:`writing`.
+
+        Raises:
+            OSError: When one cannot be written.
+        """
+        for version in range(before + 1, self.load().version() + 1):
+            self._sync_commit(version)
+
     def _sync_commit(self, version: int) -> None:
         file = commit_file(self.folder, version)
         sync_file(file)
