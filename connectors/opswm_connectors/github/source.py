@@ -1,0 +1,126 @@
+"""GitHub deployments: what was deployed, from its creation to its last status.
+
+Source: GitHub documentation, "Webhook events and payloads", ``deployment`` and ``deployment_status``, and "Validating
+webhook deliveries". A deployment of an older commit cannot be told from a new one here, so each is a ``deploy``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from opswm_connectors.errors import TerminalSourceError
+from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
+from opswm_connectors.webhooks.instants import instant
+from opswm_connectors.webhooks.observed import ActorKind, observed_action
+from opswm_connectors.webhooks.places import Places
+from opswm_connectors.webhooks.signatures import require_signature
+from opswm_schemas.actions.lifecycle import ActionStatus
+from opswm_schemas.actions.parameters import Deploy
+from opswm_schemas.plausible import clock_problem
+from opswm_schemas.ports import SystemKey
+
+SOURCE: Final = "github"
+_SCHEME: Final = "sha256="
+
+_STATUSES: Final[Mapping[str, ActionStatus]] = {
+    "pending": "scheduled", "queued": "scheduled", "in_progress": "started", "success": "succeeded",
+    "failure": "failed", "error": "failed",
+}  # fmt: skip
+"""States of a deployment; ``inactive`` says that a later one took its place, which is no status of this one."""
+
+
+@dataclass(frozen=True)
+class GithubConfig:
+    """What is taken.
+
+    Attributes:
+        environments: Names of the environments that are the system; all of them where empty.
+    """
+
+    environments: frozenset[str] = field(default_factory=frozenset)
+
+
+def verify(delivery: Delivery, secret: bytes) -> None:
+    """Check ``X-Hub-Signature-256``, the HMAC-SHA256 of the body.
+
+    Raises:
+        RefusedDeliveryError: When it does not fit.
+    """
+    given = delivery.headers.get("x-hub-signature-256", "")
+    require_signature(secret, delivery.body, [given.removeprefix(_SCHEME)] if given.startswith(_SCHEME) else [])
+
+
+def translate(delivery: Delivery, system: SystemKey, places: Places, config: GithubConfig | None = None) -> Facts:
+    """Return the action that a delivery tells; other events are passed over.
+
+    Args:
+        delivery: The request.
+        system: Whose actions they are.
+        places: Its entities.
+        config: What is taken.
+
+    Raises:
+        TerminalSourceError: When the body is not what its ``X-GitHub-Event`` says.
+    """
+    kind = delivery.headers.get("x-github-event", "")
+    document = delivery.document()
+    if kind not in ("deployment", "deployment_status"):
+        return Facts()
+    deployment, status = document.get("deployment"), document.get("deployment_status")
+    if not isinstance(deployment, Mapping) or (kind == "deployment_status" and not isinstance(status, Mapping)):
+        raise TerminalSourceError(f"event {kind!r} has an object 'deployment', and its status where it is one of it")
+    environment = text_of(deployment.get("environment"), 250)
+    if config is not None and config.environments and environment not in config.environments:
+        return Facts()
+    told = f"{kind} {text_of(deployment.get('id'), 40)}"
+    steps, problem = _steps(deployment, status)
+    if problem:
+        return Facts(left_out=(f"{told}: {problem}",))
+    if not steps:
+        return Facts()
+    repository = _text(document, "repository", "name")
+    place = places.find([f"{environment}/{repository}", repository, _text(document, "repository", "full_name")])
+    if place is None:
+        return Facts(left_out=(f"{told}: no entity is called {repository!r}; add an alias",))
+    creator, is_bot = _text(deployment, "creator", "login"), _text(deployment, "creator", "type") == "Bot"
+    actor: tuple[ActorKind, str] = ("bot" if is_bot else "human", creator)
+    version = text_of(deployment.get("ref"), 200) or text_of(deployment.get("sha"), 64)
+    if not version:
+        return Facts(left_out=(f"{told}: it has neither 'ref' nor 'sha'",))
+    try:
+        params = Deploy(version=version, artifact=_purl(document, deployment))
+        action = observed_action(
+            system, SOURCE, f"deployment:{text_of(deployment.get('id'), 40)}", place, params, steps,
+            delivery.received_at, actor,
+        )  # fmt: skip
+    except ValidationError as wrong:
+        return Facts(left_out=(f"{told}: {wrong.errors()[0]['msg']}",))
+    early = [found for fact in action.transitions if (found := clock_problem(fact))]
+    return Facts(left_out=(f"{told}: {early[0]}",)) if early else Facts(actions=(action,))
+
+
+def _steps(deployment: Mapping[str, Any], status: Any) -> tuple[list[tuple[ActionStatus, datetime, str]], str]:
+    if status is None:
+        at = instant(deployment.get("created_at"))
+        return ([("scheduled", at, "")], "") if at else ([], "'deployment.created_at' is no instant")
+    state = _STATUSES.get(text_of(status.get("state"), 40))
+    if state is None:
+        return [], ""
+    at = instant(status.get("created_at"))
+    if at is None:
+        return [], "'deployment_status.created_at' is no instant"
+    return [(state, at, text_of(status.get("description"), 500))], ""
+
+
+def _purl(document: Mapping[str, Any], deployment: Mapping[str, Any]) -> str | None:
+    full_name, sha = _text(document, "repository", "full_name"), text_of(deployment.get("sha"), 64)
+    return f"pkg:github/{full_name.lower()}@{sha}" if full_name and sha else None
+
+
+def _text(value: Any, *path: str) -> str:
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return text_of(value, 250)
