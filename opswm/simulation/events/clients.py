@@ -4,10 +4,9 @@ import math
 from typing import Any, Final
 
 import numpy as np
-from simpy import Environment
 
 from opswm.simulation.events.randomness import Draw, Stream, derive, generator, no_type_check, uniform
-from opswm.simulation.events.work import Attempt, Call, CallDeadlines, Later
+from opswm.simulation.events.work import Attempt, Calendar, Call, CallDeadlines, Later
 from opswm.simulation.kernel.blueprint import Inlet
 
 SHORTEST_PAUSE_S: Final = 0.5
@@ -28,7 +27,7 @@ class Clients:
         num_repeats: Repeated attempts since the start.
     """
 
-    def __init__(self, env: Environment, inlet: Inlet, number: int, server: Any) -> None:
+    def __init__(self, env: Calendar, inlet: Inlet, number: int, server: Any) -> None:
         self.env = env
         self.inlet = inlet
         self.number = number

@@ -99,25 +99,61 @@ def branch_one(
         futures: Numbers of the futures, from 1.
     """
     world, goals = lived.worlds[row], lived.blueprints[row].goals
-    minutes = lived.blueprints[row].step_s / 60.0
+    step_s = lived.blueprints[row].step_s
+    minutes = step_s / 60.0
     weight = np.array([float(goal.weight) for goal in goals])
     shape = (len(courses), len(futures))
     share = np.zeros((*shape, horizon_ticks, len(goals)))
     failed, recovery = np.zeros(shape), np.zeros(shape)
-    for at, course in enumerate(courses):
-        for place, future in enumerate(futures):
-            branch = world.branch(future)
-            for request in course:
-                branch.request(request)
-            seen = branch.run(horizon_ticks, record=False)
-            share[at, place] = _share(seen)
-            failed[at, place] = seen.bad.sum()
+    for place, future in enumerate(futures):
+        for at, (offered, bad) in enumerate(_outcomes(world.branch(future), courses, horizon_ticks, step_s)):
+            share[at, place] = bad / np.maximum(offered, 1.0)
+            failed[at, place] = bad.sum()
             recovery[at, place] = recovery_ticks(share[at, place] @ weight) * minutes
     own_cost = np.array([sum(float(request.ability.cost) for request in course) for course in courses])
     cost = (share @ weight).sum(-1) * minutes + own_cost[:, None]
     return Branches(
         bad_share=_tensor(share), cost=_tensor(cost), failed=_tensor(failed), recovery_min=_tensor(recovery)
     )
+
+
+def _outcomes(
+    waiting: World, courses: Sequence[Course], horizon_ticks: int, step_s: int
+) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Return what is offered and bad in one future under each course.
+
+    A course is waiting until the tick of its first effect, and altogether where nothing of it succeeds; so it is
+    copied from waiting as late as that.
+
+    Args:
+        waiting: A world in that future; it is run to the end.
+        courses: What is requested in it.
+        horizon_ticks: How far to look.
+        step_s: Length of a tick.
+    """
+    begun, first = waiting.second, waiting.clients[0].tick + 1
+    parting: list[int] = []
+    for course in courses:
+        fates = [waiting.fate(request) for request in course]
+        seconds = [effect_s for effect_s, succeeds in fates if succeeds]
+        parting.append(max(0, int(min(seconds) - begun)) // step_s if seconds else horizon_ticks)
+    found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    done = 0
+    for at in sorted(range(len(courses)), key=lambda one: parting[one]):
+        if parting[at] >= horizon_ticks:
+            break
+        if parting[at] > done:
+            waiting.run(parting[at] - done, record=False)
+            done = parting[at]
+        other = waiting.branch(waiting.future)
+        for request in courses[at]:
+            other.request(request)
+        other.run(horizon_ticks - done, record=False)
+        found[at] = other.judge(first)
+    if horizon_ticks > done:
+        waiting.run(horizon_ticks - done, record=False)
+    unchanged = waiting.judge(first)
+    return [found.get(at, unchanged) for at in range(len(courses))]
 
 
 def recovery_ticks(weighted: NDArray[np.float64]) -> int:

@@ -3,11 +3,9 @@
 from collections import deque
 from typing import Any
 
-from simpy import Environment
-
 from opswm.simulation.events.randomness import derive, no_type_check
 from opswm.simulation.events.reception import Tally
-from opswm.simulation.events.work import Attempt, Call, Later
+from opswm.simulation.events.work import Attempt, Calendar, Call, Later
 from opswm.simulation.kernel.blueprint import Part
 
 
@@ -24,7 +22,7 @@ class Queue:
         tick: The present tick.
     """
 
-    def __init__(self, env: Environment, part: Part, number: int) -> None:
+    def __init__(self, env: Calendar, part: Part, number: int) -> None:
         self.env = env
         self.part = part
         self.number = number

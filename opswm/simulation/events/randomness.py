@@ -36,8 +36,7 @@ class Draw(IntEnum):
     HIT = 1004
     PACE = 1005
     PAUSE = 1006
-    ERROR = 1007
-    WRITES = 1008
+    WRITES = 1007
 
 
 def no_type_check(kind: T) -> T:

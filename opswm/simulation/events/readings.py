@@ -36,6 +36,23 @@ def read_tick(world: Any, span_s: float) -> NDArray[np.float32]:
     return table
 
 
+def count_anew(world: Any) -> None:
+    """Begin to count for another tick where nobody reads this one.
+
+    Args:
+        world: After the tick.
+    """
+    for server in world.servers.values():
+        server.used_then_s = server.used_cpu_s
+        server.tally = type(server.tally)()
+    for queue in world.queues.values():
+        queue.tally = type(queue.tally)()
+    for host in world.hosts.values():
+        host.used_then_s = host.used_cpu_s
+    for wire in world.wires:
+        wire.num_retries = wire.num_timeouts = 0
+
+
 def scaled_in_tick(world: Any) -> NDArray[np.float32]:
     """Return the replicas that autoscalers added (removed: negative) since the last tick, per part."""
     return np.array(

@@ -3,12 +3,10 @@
 from collections import deque
 from typing import Any, Final
 
-from simpy import Environment
-
 from opswm.simulation.events.fleet import Fleet
 from opswm.simulation.events.randomness import Draw, no_type_check, uniform
 from opswm.simulation.events.replicas import Replica
-from opswm.simulation.events.work import SHORTEST_S, Attempt, Later
+from opswm.simulation.events.work import SHORTEST_S, Attempt, Calendar, Later
 from opswm.simulation.kernel.blueprint import Part
 
 LONGEST_PATIENCE_S: Final = 5e3
@@ -48,7 +46,7 @@ class Reception:
         pool_size, leaked: Connections of a pool, and those that nobody gives back.
     """
 
-    def __init__(self, env: Environment, part: Part, number: int) -> None:
+    def __init__(self, env: Calendar, part: Part, number: int) -> None:
         self.env = env
         self.part = part
         self.number = number
@@ -145,9 +143,10 @@ class Reception:
         else:
             self.fleet.turn = turn = (self.fleet.turn + 1) % len(serving)
             best = serving[turn]
-            for replica in serving:
-                if replica.load < best.load:
-                    best = replica
+            if best.load:
+                for replica in serving:
+                    if replica.load < best.load:
+                        best = replica
         return best if self.pooled or best.load < best.slots else None
 
     def _admits(self, attempt: Attempt) -> bool:

@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-from simpy import Environment
-
 from opswm.simulation.events.randomness import QUANTILES, Draw, derive, no_type_check, service_factors, uniform
 from opswm.simulation.events.reception import Reception
 from opswm.simulation.events.replicas import Replica
 from opswm.simulation.events.upkeep import Upkeep
-from opswm.simulation.events.work import COMPUTED, COMPUTES, WAITS_FOR_CORE, Attempt, Later
+from opswm.simulation.events.work import COMPUTED, COMPUTES, WAITS_FOR_CORE, Attempt, Calendar, Later
 from opswm.simulation.kernel.blueprint import Part
 
 MOST_LOCKED: Final = 3.0
 LAST: Final = QUANTILES - 1
-SERVICE, NEEDED, ERROR = int(Draw.SERVICE), int(Draw.NEEDED), int(Draw.ERROR)
+SERVICE, NEEDED, HIT = int(Draw.SERVICE), int(Draw.NEEDED), int(Draw.HIT)
+LOW_20: Final = 0xFFFFF
+PER_MILLION: Final = 2.0**-20
 
 
 @no_type_check
@@ -26,10 +26,11 @@ class Server(Reception):
         promoted: Whether a database runs on its standby.
         upkeep: Maintenance of a database.
         chain, side_by_side, messages: Calls one after the other, all at once, and without waiting.
+        calls_nobody: Whether there are none of these, and no hits to count.
         loading_left_s, loading_pace: A run that warms a cache: time left, reads per second.
     """
 
-    def __init__(self, env: Environment, part: Part, number: int, usual_rps: float, key: int) -> None:
+    def __init__(self, env: Calendar, part: Part, number: int, usual_rps: float, key: int) -> None:
         self._key = key
         super().__init__(env, part, number)
         self.per_load = 1.0 / max(1.0, usual_rps * float(part.refill_s))
@@ -39,6 +40,7 @@ class Server(Reception):
         self.chain: list[Any] = []
         self.side_by_side: list[Any] = []
         self.messages: list[Any] = []
+        self.calls_nobody = True
         self.loading_left_s = 0.0
         self.loading_pace = 0.0
         self._factors = service_factors(round(float(part.scv), 4))
@@ -67,6 +69,7 @@ class Server(Reception):
 
     def _start(self, attempt: Attempt, replica: Replica) -> None:
         bits = derive(attempt.key, SERVICE)
+        attempt.luck = (bits & LOW_20) * PER_MILLION
         factor = self._factors[(bits >> 20) & LAST]
         attempt.replica = replica
         replica.load += 1
@@ -147,25 +150,28 @@ class Server(Reception):
             self._call_others(attempt)
 
     def _call_others(self, attempt: Attempt) -> None:
+        if self.calls_nobody:
+            self._go_on(attempt)
+            return
         missed = True
         if self.is_cache:
-            missed = uniform(attempt.key, Draw.HIT) >= float(self.part.hit_max) * self.warmth
+            missed = uniform(attempt.key, HIT) >= float(self.part.hit_max) * self.warmth
             if missed:
                 self.tally.misses += 1
             else:
                 self.tally.hits += 1
         for group in self.messages:
-            for order, wire in enumerate(group.wires_for(attempt, missed)):
+            for order, wire in enumerate(group.wires_for(attempt.key, missed)):
                 wire.publish(attempt, order)
         if self.chain:
             todo: list[Any] = []
             for group in self.chain:
-                todo += group.wires_for(attempt, missed)
+                todo += group.wires_for(attempt.key, missed)
             attempt.todo = todo
         if self.side_by_side:
             together: list[Any] = []
             for group in self.side_by_side:
-                together += group.wires_for(attempt, missed)
+                together += group.wires_for(attempt.key, missed)
             if together:
                 attempt.pending = len(together)
                 for order, wire in enumerate(together):
@@ -182,7 +188,7 @@ class Server(Reception):
             todo[at].begin(attempt, at)
             return
         error = self._error + attempt.replica.errors
-        self._finish(attempt, error <= 0.0 or uniform(attempt.key, ERROR) >= error)
+        self._finish(attempt, error <= 0.0 or attempt.luck >= error)
 
     def _finish(self, attempt: Attempt, good: bool) -> None:
         attempt.alive = False
@@ -191,10 +197,15 @@ class Server(Reception):
         if not good:
             tally.errors += 1
         tally.latencies_s.append(self.env.now - attempt.arrived_s)
-        self._leave(attempt)
+        replica: Replica = attempt.replica
+        del replica.work[attempt]
+        replica.load -= 1
+        self.busy -= 1
         if self.lined or self.inbox is not None:
             self.pull()
-        self._reply(attempt, good)
+        call = attempt.call
+        if call is not None and call.token == attempt.token:
+            call.way.answered(call, good)
 
     def _leave(self, attempt: Attempt) -> None:
         replica: Replica = attempt.replica

@@ -2,10 +2,8 @@
 
 from typing import Any, Final
 
-from simpy import Environment
-
 from opswm.simulation.events.randomness import LOW_24, UNIT, derive, no_type_check, uniform
-from opswm.simulation.events.work import Attempt, Call, CallDeadlines, Later
+from opswm.simulation.events.work import Attempt, Calendar, Call, CallDeadlines, Later
 from opswm.simulation.kernel.blueprint import Link
 
 BREAKER_MEMORY: Final = 0.97
@@ -32,7 +30,7 @@ class Wire:
         num_retries, num_timeouts: Since the last tick.
     """
 
-    def __init__(self, env: Environment, link: Link, number: int, source: Any, target: Any) -> None:
+    def __init__(self, env: Calendar, link: Link, number: int, source: Any, target: Any) -> None:
         self.env = env
         self.link = link
         self.number = number
@@ -119,9 +117,9 @@ class Wire:
 
     def _send(self, call: Call) -> None:
         token = call.token
-        key = derive(call.key, token)
+        key = derive(call.key, token) if token else call.key
         if self.delay_s > 0.0 or self.loss > 0.0:
-            if (key & LOW_24) * UNIT < self.loss:
+            if ((key >> 24) & LOW_24) * UNIT < self.loss:
                 Later(self.env, min(CONNECT_S, self.timeout_s), self._lost, (call, token))
                 return
             self.deadlines.add(call)
@@ -169,27 +167,28 @@ class Junction:
 
     def refresh(self) -> None:
         """Take the present weights and flags into account."""
+        self._single = len(self.wires) == 1
         mean = float(self.wires[0].link.calls)
         if len(self.wires) == 1:
             mean *= self.wires[0].weight * self.wires[0].enabled
         self._whole = int(mean)
         self._part = mean - self._whole
 
-    def wires_for(self, attempt: Attempt, missed: bool) -> list[Wire]:
+    def wires_for(self, key: int, missed: bool) -> list[Wire]:
         """Return a wire for each call that an attempt makes.
 
         Args:
-            attempt: At the source.
+            key: Of the attempt at the source.
             missed: Whether a cache at the source lacks what it asks for.
         """
         if self.on_miss and not missed:
             return []
         count = self._whole
-        if self._part > 0.0 and uniform(attempt.key, ORDERS * self.number) < self._part:
+        if self._part > 0.0 and uniform(key, ORDERS * self.number) < self._part:
             count += 1
-        if len(self.wires) == 1:
-            return self.wires * count
-        return [wire for order in range(count) if (wire := self._choose(attempt.key, order)) is not None]
+        if self._single:
+            return self.wires if count == 1 else self.wires * count
+        return [wire for order in range(count) if (wire := self._choose(key, order)) is not None]
 
     def _choose(self, key: int, order: int) -> Wire | None:
         left = uniform(key, ORDERS * self.number + 1 + order)

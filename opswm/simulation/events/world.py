@@ -9,18 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from simpy import Environment
 
 from opswm.simulation.events.actions import carry_out, number_of
 from opswm.simulation.events.breakages import Fault, Push, disturb, faults_of, pushes, set_in
 from opswm.simulation.events.clients import Clients
 from opswm.simulation.events.queues import Queue
 from opswm.simulation.events.randomness import Stream, derive, generator, no_type_check
-from opswm.simulation.events.readings import read_tick, scaled_in_tick
+from opswm.simulation.events.readings import count_anew, read_tick, scaled_in_tick
 from opswm.simulation.events.replicas import Host
 from opswm.simulation.events.server import Server
 from opswm.simulation.events.wires import Junction, Wire
-from opswm.simulation.events.work import Later
+from opswm.simulation.events.work import Calendar
 from opswm.simulation.kernel.blueprint import Blueprint, Breakage, Execution
 from opswm.simulation.kernel.incidents import Request
 from opswm.simulation.kernel.signals import SIGNALS
@@ -65,7 +64,7 @@ class World:
         self.seed = seed
         self.future = 0
         self.second = 0
-        self.env = Environment()
+        self.env = Calendar()
         self.faults: list[Fault] = []
         self.usual_rps = dict(usual(blueprint.parts, blueprint.links, blueprint.inlets).rate_rps)
         self.servers: dict[str, Server] = {}
@@ -100,7 +99,7 @@ class World:
             Clients(self.env, inlet, number, self.servers[inlet.entity])
             for number, inlet in enumerate(blueprint.inlets)
         ]
-        self._first_tick = 0
+        self._asked: list[tuple[float, Request]] = []
         self._set_goals()
 
     # -------------------------------------------------------------------------------------------------- setting out
@@ -114,7 +113,14 @@ class World:
         self._set_goals()
 
     def request(self, request: Request) -> tuple[float, bool]:
-        """Ask for an action; return the second of its effect and whether there is one.
+        """Ask for an action; return the second of its effect and whether there is one."""
+        effect_s, succeeds = self.fate(request)
+        if succeeds:
+            self._asked.append((effect_s, request))
+        return effect_s, succeeds
+
+    def fate(self, request: Request) -> tuple[float, bool]:
+        """Return the second of an action's effect and whether there is one.
 
         Both are decided by what is requested and when, so the same request fares alike in every course.
         """
@@ -124,11 +130,7 @@ class World:
         rng = generator(self.seed, self.future, Stream.ACTIONS, *number)
         delay_s = float(doing.delay_s) * math.exp(float(doing.spread) * float(rng.standard_normal()))
         effect_s = math.floor(float(request.requested_s) + max(SOONEST_S, delay_s))
-        succeeds = bool(rng.random() >= doing.failure_ratio)
-        if succeeds:
-            after_s = max(0.0, effect_s - self.env.now)
-            Later(self.env, after_s, self._do, request)
-        return float(effect_s), succeeds
+        return float(effect_s), bool(rng.random() >= doing.failure_ratio)
 
     # ---------------------------------------------------------------------------------------------------- running
     def run(self, ticks: int, record: bool = True) -> Observed:
@@ -157,10 +159,11 @@ class World:
             for _ in range(step_s):
                 self._advance_second()
             scaled.append(scaled_in_tick(self))
-            reading = read_tick(self, float(step_s))
             if record:
-                signals.append(reading)
-        offered, bad = self._judge(first)
+                signals.append(read_tick(self, float(step_s)))
+            else:
+                count_anew(self)
+        offered, bad = self.judge(first)
         none = np.zeros((0, len(self.blueprint.parts), len(SIGNALS)), np.float32)
         return Observed(np.stack(signals) if signals else none, offered, bad, np.stack(scaled))
 
@@ -169,6 +172,9 @@ class World:
         for fault in self.faults:
             if second <= fault.breakage.onset_s < second + 1:
                 set_in(fault, self)
+        for asked in [one for one in self._asked if one[0] <= second]:
+            self._asked.remove(asked)
+            carry_out(self, asked[1])
         servers, demand, stolen = pushes(self.faults, second, self.servers)
         disturb(self.faults, self.wires, second)
         for name, host in self.hosts.items():
@@ -179,10 +185,10 @@ class World:
             surge = demand.get(clients.inlet.entity, 0.0)
             clients.begin_second(self.seed, self.future, second, surge)
         self.second = second + 1
-        self.env.run(until=float(self.second))
+        self.env.run_to(float(self.second))
 
-    def _judge(self, first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return offered and bad attempts per objective, in the ticks from ``first`` on."""
+    def judge(self, first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return offered and bad attempts per objective, in the ticks from ``first`` on, as of now."""
         offered, bad = [], []
         for clients, number, goal in self._goals:
             came = np.array(clients.offered[first:], np.float64)
@@ -250,9 +256,6 @@ class World:
         for junction in self.junctions:
             junction.refresh()
 
-    def _do(self, event: Any) -> None:
-        carry_out(self, event.value)
-
     def _set_goals(self) -> None:
         self._goals: list[tuple[Clients, int, Any]] = []
         for clients in self.clients:
@@ -281,3 +284,4 @@ class World:
                 server.side_by_side.append(junction)
             else:
                 server.chain.append(junction)
+        server.calls_nobody = not (server.messages or server.side_by_side or server.chain or server.is_cache)
