@@ -21,19 +21,22 @@ Importer = Callable[[Path, Path, Advance], list[Path]]
 
 
 @contextmanager
-def folder_store(folder: Path, *, create: bool = True, clock: Clock | None = None) -> Iterator[Store]:
+def folder_store(
+    folder: Path, *, create: bool = True, clock: Clock | None = None, background: bool = False
+) -> Iterator[Store]:
     """Open the store in a folder and close it at the end.
 
     Args:
         folder: The folder.
         create: Whether to make it when it is not there.
         clock: Says when descriptors are registered; this machine's clock where left out.
+        background: Whether its tables are filled and kept while it is open, as a service wants it.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
-        StoreError: When it cannot be opened.
+        StoreError: When it cannot be opened, or something of it is lost.
     """
-    store = open_store(folder, create=create, clock=clock)
+    store = open_store(folder, create=create, clock=clock, background=background)
     try:
         yield store
     finally:

@@ -81,3 +81,6 @@ class ArrowTelemetry:
 
     def check(self) -> None:
         """Memory can always be read."""
+
+    def close(self) -> None:
+        """Nothing is open."""

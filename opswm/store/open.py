@@ -7,17 +7,26 @@ from typing import Final, Protocol, runtime_checkable
 
 import pyarrow as pa
 
-from opswm.clock import Clock
+from opswm.clock import Clock, SystemClock
 from opswm.errors import BadInputError, NotFoundError, StoreError
-from opswm.store.delta_telemetry import DeltaTelemetry
+from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
 from opswm.store.ledger import SqlLedger
 from opswm.store.references import require_channels, require_entities
+from opswm.store.tables.background import Background
+from opswm.store.tables.damage import mend
+from opswm.store.tables.filler import Filler
+from opswm.store.tables.former import move_former_table
+from opswm.store.tables.metrics_table import MetricsTable
+from opswm.store.tables.telemetry import LoggedTelemetry
+from opswm.store.tables.upkeep import Upkeep
 from opswm_schemas.actions.record import Action
-from opswm_schemas.ports import SystemKey, TelemetryReader, TelemetryWriter
+from opswm_schemas.ports import IngestLog, SystemKey, TelemetryReader, TelemetryWriter
 from opswm_schemas.telemetry import Event
 
 _LEDGER_FILE: Final = "ledger.sqlite"
-_METRICS_FOLDER: Final = "metrics"
+_LOG_FILE: Final = "ingest.sqlite"
+_TABLES_FOLDER: Final = "tables"
+_FORMER_FOLDER: Final = "metrics"
 
 
 @runtime_checkable
@@ -26,6 +35,10 @@ class Telemetry(TelemetryReader, TelemetryWriter, Protocol):
 
     def check(self) -> None:
         """Do nothing but find out whether it can be read."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open; what was appended stays."""
         ...
 
 
@@ -81,21 +94,25 @@ class Store:
 
     def close(self) -> None:
         """Close what is open."""
-        self.ledger.close()
+        try:
+            self.telemetry.close()
+        finally:
+            self.ledger.close()
 
 
-def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = None) -> Store:
-    """Open the store in a folder.
+def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = None, background: bool = False) -> Store:
+    """Open the store in a folder: damage is looked for and repaired first, and a store of a former version moved.
 
     Args:
         path: The folder.
         create: Whether to make it when it is not there.
         clock: Says when descriptors are registered; this machine's clock where left out.
+        background: Whether its tables are filled and kept while it is open, not only when it is closed.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
         BadInputError: When ``path`` is a file.
-        StoreError: When it cannot be opened.
+        StoreError: When it cannot be opened, or something of it is lost.
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -107,4 +124,33 @@ def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = N
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
     ledger = SqlLedger.open(f"sqlite:///{folder / _LEDGER_FILE}", clock)
-    return Store(ledger, DeltaTelemetry(folder / _METRICS_FOLDER))
+    try:
+        telemetry = open_telemetry(folder, SqliteIngestLog(folder / _LOG_FILE), background=background)
+    except BaseException:
+        ledger.close()
+        raise
+    return Store(ledger, telemetry)
+
+
+def open_telemetry(folder: Path, log: IngestLog, *, background: bool = False) -> LoggedTelemetry:
+    """Open the telemetry of a store on an ingest log, which is closed with it.
+
+    Args:
+        folder: Of the store.
+        log: Where readings are received.
+        background: Whether the tables are filled and kept while it is open.
+
+    Raises:
+        StoreError: When it cannot be opened, or something of it is lost.
+    """
+    clock = SystemClock()
+    table = MetricsTable(folder / _TABLES_FOLDER / "metrics")
+    filler = Filler(log, table, clock)
+    try:
+        lost = mend(table, log)
+        move_former_table(folder / _FORMER_FOLDER, log, filler)
+    except BaseException:
+        log.close()
+        raise
+    keeping = Background(table, filler, Upkeep(table, clock)) if background else None
+    return LoggedTelemetry(log, table, filler, lost, keeping)

@@ -106,6 +106,8 @@ class Filler:
             StoreError: When something cannot be read or written; the log still holds it then.
         """
         if not self._table.exists():
+            if self._log.end() == 0:
+                return 0
             self._table.create()
         before = self._table.snapshot(fresh=True)
         self._catch_up(before)

@@ -55,6 +55,7 @@ def write_part(
         use_dictionary=["channel_id"],
         column_encoding={"event_at": "DELTA_BINARY_PACKED", "known_at": "DELTA_BINARY_PACKED"},
         store_schema=False,
+        write_page_checksum=True,
     )
     sync_file(file)
     sync_folder(file.parent)

@@ -4,16 +4,19 @@ Reading looks at the log first and at the table afterwards, and takes from the l
 Whatever a filler commits or trims in between, a batch is thus found exactly once.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
 
 from opswm.clock import to_utc
-from opswm.errors import StoreError
+from opswm.errors import LogFullError, StoreError
 from opswm.instrument import timed
 from opswm.store.batches import in_order, last_of_steps
+from opswm.store.tables.background import Background
 from opswm.store.tables.damage import require_together
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.log_tail import LogTail
@@ -22,6 +25,8 @@ from opswm.store.tables.part_reading import PartReader, Wanted
 from opswm.store.tables.snapshot import Snapshot
 from opswm_schemas.columns import METRICS
 from opswm_schemas.ports import Batch, IngestLog, SystemKey
+
+_LOG: Final = logging.getLogger(__name__)
 
 RECEIVED: Final = "received"
 """Source of batches that came without one: over HTTP, or out of a recording."""
@@ -37,18 +42,27 @@ class LoggedTelemetry:
         table: Where they come to rest.
         filler: Moves them.
         lost: By system, what damage took from the table; questions about these systems are refused with it.
+        background: Fills and keeps the table meanwhile; where there is none, that is done at the end.
     """
 
     def __init__(
-        self, log: IngestLog, table: MetricsTable, filler: Filler, lost: Mapping[SystemKey, str] | None = None
+        self,
+        log: IngestLog,
+        table: MetricsTable,
+        filler: Filler,
+        lost: Mapping[SystemKey, str] | None = None,
+        background: Background | None = None,
     ) -> None:
         self._lost = dict(lost or {})
+        self._background = background
         self.log = log
         self.table = table
         self.filler = filler
         self._tail = LogTail(log)
         self._parts = PartReader()
         self._filled = 0
+        if background is not None:
+            background.start()
 
     def append_metrics(self, system: SystemKey, table: pa.Table, batch_id: str, source: str = RECEIVED) -> int:
         """Append a batch once and whole; it is on disk when this returns.
@@ -66,8 +80,15 @@ class LoggedTelemetry:
             BadInputError: When the batch cannot be admitted, or its id stands for other content.
             StoreError: When the log is full or cannot be written; nothing of the batch is there then.
         """
+        batch = Batch(system, source, batch_id, table)
         with timed("store.append_metrics", rows=table.num_rows):
-            self.log.append([Batch(system, source, batch_id, table)])
+            try:
+                self.log.append([batch])
+            except LogFullError:
+                if self._background is not None:
+                    raise
+                self.flush()
+                self.log.append([batch])
         return self.version(system)
 
     def read_metrics(
@@ -122,8 +143,17 @@ class LoggedTelemetry:
         self.filler.flush()
 
     def close(self) -> None:
-        """Close the log; what it holds stays."""
-        self.log.close()
+        """Fill the table, unless another process is about it, and close the log; what it holds stays."""
+        if self._background is not None:
+            self._background.stop()
+        try:
+            with self.table.writing(0.0) if self.filler.lag() else nullcontext(False) as free:
+                while free and self.filler.fill_once():
+                    pass
+        except StoreError as problem:
+            _LOG.warning("the table is not filled (%s); nothing is lost, the ingest log has it", problem)
+        finally:
+            self.log.close()
 
     def _read(self, system: SystemKey, wanted: Wanted) -> pa.Table:
         for attempt in range(_ATTEMPTS):

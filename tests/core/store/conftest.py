@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from opswm.store.arrow_telemetry import ArrowTelemetry
-from opswm.store.delta_telemetry import DeltaTelemetry
+from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
 from opswm.store.ledger import SqlLedger
-from opswm.store.open import Store, Telemetry, open_store
+from opswm.store.open import Store, Telemetry, open_store, open_telemetry
 from opswm.store.tables.telemetry import RECEIVED, LoggedTelemetry
 from opswm_schemas.ports import SystemKey
 from tests.core.store.shop import shop
@@ -26,13 +26,17 @@ class FilledAtOnce(LoggedTelemetry):
         return version
 
 
-@pytest.fixture(params=["delta", "arrow", "log", "table"])
-def telemetry(request: pytest.FixtureRequest, tmp_path: Path) -> Telemetry:
-    """Each implementation of the telemetry port."""
-    if request.param in ("log", "table"):
+@pytest.fixture(params=["sqlite", "arrow", "log", "table"])
+def telemetry(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Telemetry]:
+    """Each implementation of the telemetry port, closed at the end."""
+    opened: Telemetry = ArrowTelemetry()
+    if request.param == "sqlite":
+        opened = open_telemetry(tmp_path, SqliteIngestLog(tmp_path / "ingest.sqlite"))
+    elif request.param != "arrow":
         in_log = logged(tmp_path / "metrics")
-        return in_log if request.param == "log" else FilledAtOnce(in_log.log, in_log.table, in_log.filler)
-    return DeltaTelemetry(tmp_path / "metrics") if request.param == "delta" else ArrowTelemetry()
+        opened = in_log if request.param == "log" else FilledAtOnce(in_log.log, in_log.table, in_log.filler)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -49,6 +53,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     url: str = request.getfixturevalue("postgresql")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a database of each kind without any table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    url: str = request.getfixturevalue("empty_postgresql")
     return url
 
 
