@@ -170,7 +170,26 @@ def branch_one(
         horizon_ticks: How far to look.
         futures: Numbers of the futures, from 1.
     """
-    return episodes.branch_courses(_one_world(lived, row), [list(courses)], horizon_ticks, futures)
+    return episodes.branch_courses(worlds_at(lived, [row]), [list(courses)], horizon_ticks, futures)
+
+
+def worlds_at(lived: Lived, rows: Sequence[int]) -> Lived:
+    """Return some of several lived worlds.
+
+    Args:
+        lived: Worlds at their decision.
+        rows: Which of them.
+    """
+    taken = torch.tensor(list(rows))
+    return replace(
+        lived,
+        world_seeds=tuple(lived.world_seeds[row] for row in rows),
+        blueprints=tuple(lived.blueprints[row] for row in rows),
+        incidents=tuple(lived.incidents[row] for row in rows),
+        done=tuple(lived.done[row] for row in rows),
+        **{name: take_rows(getattr(lived, name), taken) for name in ("parameters", "state", "past", "past_plan")},
+        **{name: getattr(lived, name)[taken] for name in ("value", "seen", "exact", "bad_share")},
+    )
 
 
 def requests_of(blueprint: Blueprint, course: Course, decision_s: int) -> tuple[Request, ...]:
@@ -195,7 +214,8 @@ def _request(blueprint: Blueprint, action: CandidateAction, decision_s: int) -> 
         plain = {"target_weight_ratio": params.weights.get(action.target, 1.0 - max(params.weights.values()))}
     level = level_of(params.type, plain)
     requested_s = float(decision_s + action.delay_ticks * blueprint.step_s)
-    return Request(_ability(blueprint, action, str(plain.get("key") or "")), level, requested_s)
+    feature = str(plain["key"]) if params.type == "feature_flag" else ""
+    return Request(_ability(blueprint, action, feature), level, requested_s)
 
 
 def _ability(blueprint: Blueprint, action: CandidateAction, feature: str) -> Ability:
@@ -208,16 +228,3 @@ def _ability(blueprint: Blueprint, action: CandidateAction, feature: str) -> Abi
         if not meant:
             raise ValueError(f"{blueprint.name!r}: {action.target!r} has no flag {feature!r}")
     return meant[0] if meant else Ability(action.params.type, action.target, ())
-
-
-def _one_world(lived: Lived, row: int) -> Lived:
-    rows = torch.tensor([row])
-    return replace(
-        lived,
-        world_seeds=(lived.world_seeds[row],),
-        blueprints=(lived.blueprints[row],),
-        incidents=(lived.incidents[row],),
-        done=(lived.done[row],),
-        **{name: take_rows(getattr(lived, name), rows) for name in ("parameters", "state", "past", "past_plan")},
-        **{name: getattr(lived, name)[rows] for name in ("value", "seen", "exact", "bad_share")},
-    )

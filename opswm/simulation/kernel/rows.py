@@ -75,20 +75,21 @@ def put_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:
 
 
 def lay_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:
-    """Return the batch with some worlds replaced by those of a batch that may be smaller in other sizes.
+    """Return the batch with some worlds replaced by those of a batch of other sizes.
 
     Args:
         value: The batch; what lies beyond the sizes of ``new`` stays as it is there.
         rows: Which worlds.
-        new: Their replacements, no larger in any size but the number of worlds; plain fields are those of ``value``.
+        new: Their replacements, of which only what fits into ``value`` is taken: a batch is as wide as its widest
+            world, so that what is beyond is empty room. Plain fields are those of ``value``.
     """
     changed: dict[str, Any] = {}
     for field in fields(value):  # type: ignore[arg-type]
         old, item = getattr(value, field.name), getattr(new, field.name)
         if isinstance(item, Tensor):
             laid = old.clone()
-            inner = tuple(slice(0, size) for size in item.shape[1:])
-            laid[(rows, *inner)] = item
+            inner = tuple(slice(0, min(sizes)) for sizes in zip(item.shape[1:], old.shape[1:], strict=True))
+            laid[(rows, *inner)] = item[(slice(None), *inner)]
             changed[field.name] = laid
         elif is_dataclass(item) and not isinstance(item, type):
             changed[field.name] = lay_rows(old, rows, item)

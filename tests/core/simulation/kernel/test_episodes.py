@@ -7,6 +7,7 @@ import torch
 
 from opswm.simulation.kernel.branching import noise_floor, truth
 from opswm.simulation.kernel.episodes import EpisodePlan, Lived, branch_courses, live, propose
+from opswm.simulation.kernel.healthy import warm_systems
 from opswm.simulation.kernel.signals import SIGNALS
 
 PLAN = EpisodePlan(system="random", context_ticks=20)
@@ -114,3 +115,12 @@ def test_seeds_are_needed() -> None:
         live(PLAN, ())
     with pytest.raises(ValueError, match="world seed"):
         live(PLAN, (3, -1))
+
+
+def test_a_large_system_that_is_drawn_anew_leaves_no_room_behind() -> None:
+    """The state of the other worlds fits a batch that has become smaller because its largest system was redrawn."""
+    alone = warm_systems("random", (20_016,), 5)
+    both = warm_systems("random", (20_016, 20_027), 5)
+    entities = alone.state.fleet.ready.shape[1]
+    assert both.blueprints[0] == alone.blueprints[0]
+    assert torch.equal(both.state.fleet.ready[:1, :entities], alone.state.fleet.ready)
