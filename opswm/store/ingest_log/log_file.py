@@ -15,13 +15,17 @@ from opswm.store.ingest_log.sqlite_file import connect, require_log
 _WAL_BEGINS = 32
 """Bytes at the start of a write-ahead log that are other ones whenever it begins anew."""
 
+_COMMIT_BYTES = 50_000
+"""About what a commit adds to the write-ahead log beside readings: the pages of names, sums and places."""
+
 
 class LogFile:
     """One connection that writes and one that reads, each used by one thread at a time.
 
     Args:
         path: The SQLite file; made where there is none.
-        checkpoint_bytes: Size of the write-ahead log from which on it is copied into the database.
+        checkpoint_bytes: About so much this process adds to the write-ahead log before it copies it into the database.
+            The file keeps its size afterwards, since overwriting is cheaper to sync than growing.
         failpoint: Told what is reached.
 
     Raises:
@@ -36,6 +40,7 @@ class LogFile:
         self._writing, self._reading = Lock(), Lock()
         self._is_closed = False
         self._marked_wal = b""
+        self._wal_bytes = 0
         with self._translated("opened"):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = WriteLock(path.with_name(path.name + "-lock"))
@@ -69,11 +74,12 @@ class LogFile:
                     if self._writer.in_transaction:
                         self._writer.execute("ROLLBACK")
 
-    def commit(self, step: str) -> None:
+    def commit(self, step: str, num_bytes: int = 0) -> None:
         """Put on disk what a block under :meth:`writing` did; it is there, synced, on return.
 
         Args:
             step: What is committed, for the labels of failpoints.
+            num_bytes: How many bytes of readings it adds.
         """
         end = self._writer.execute("SELECT end FROM log").fetchone()[0]
         self._reach(f"{step}:before-commit")
@@ -81,10 +87,12 @@ class LogFile:
         self._reach(f"{step}:after-commit")
         with self._wal.open("rb") as stream:
             begins = stream.read(_WAL_BEGINS)
-        self._mark.write(end, sync=begins != self._marked_wal)
+        is_new = begins != self._marked_wal
+        self._mark.write(end, sync=is_new)
         self._marked_wal = begins
+        self._wal_bytes = (0 if is_new else self._wal_bytes) + num_bytes + _COMMIT_BYTES
         self._reach(f"{step}:after-mark")
-        if self._wal.stat().st_size >= self._checkpoint_bytes:
+        if self._wal_bytes >= self._checkpoint_bytes:
             self._checkpoint()
 
     @contextmanager
@@ -122,6 +130,7 @@ class LogFile:
 
     def _checkpoint(self) -> None:
         """Copy the write-ahead log into the database; what fails is tried again after the next commit."""
+        self._wal_bytes = 0
         self._reach("checkpoint:before")
         try:
             with timed("ingest_log.checkpoint"):

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from zlib import crc32
 
 from opswm.errors import BadInputError, LogFullError
 from opswm.store.ingest_log.bodies import Body
@@ -74,18 +75,7 @@ def _insert(connection: sqlite3.Connection, new: list[tuple[int, Delivery]], end
         return
     connection.executemany(
         "INSERT INTO bodies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                offset,
-                *one.name,
-                one.body.codec,
-                one.body.plain_bytes,
-                len(one.body.data),
-                one.body.checksum,
-                one.body.data,
-            )
-            for offset, one in new
-        ),
+        ((offset, *one.name, *_columns(offset, one)) for offset, one in new),
     )
     connection.executemany(
         "INSERT INTO names VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -100,5 +90,11 @@ def _insert(connection: sqlite3.Connection, new: list[tuple[int, Delivery]], end
     connection.execute("UPDATE log SET end = ?, kept_bytes = ?", (end, kept_bytes))
 
 
-def _columns(body: Body) -> tuple[int, int, int, int, bytes]:
-    return body.codec, body.plain_bytes, len(body.data), body.checksum, body.data
+def _columns(offset: int, one: Delivery) -> tuple[int, int, int, int, bytes]:
+    body = one.body
+    return body.codec, body.plain_bytes, len(body.data), row_checksum(offset, one.name, body), body.data
+
+
+def row_checksum(offset: int, name: Name, body: Body) -> int:
+    """Return a CRC-32 over a row of ``bodies``, so that a damaged one is never taken for what was written."""
+    return crc32(repr((offset, *name, body.codec, body.plain_bytes)).encode(), body.checksum)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from zlib import crc32
 
 import pyarrow as pa
 
@@ -12,11 +13,11 @@ from opswm.errors import BadInputError, StoreError
 from opswm.instrument import timed
 from opswm.store.ingest_log.bodies import Body, decode
 from opswm.store.ingest_log.counts import counted
-from opswm.store.ingest_log.deliveries import Delivery, deliveries
+from opswm.store.ingest_log.deliveries import Delivery, Name, deliveries
 from opswm.store.ingest_log.failpoints import Failpoint, nowhere
 from opswm.store.ingest_log.group_commit import GroupCommit
 from opswm.store.ingest_log.log_file import LogFile
-from opswm.store.ingest_log.sqlite_keep import HOUR_US, keep
+from opswm.store.ingest_log.sqlite_keep import HOUR_US, keep, row_checksum
 from opswm_schemas.columns import INSTANT
 from opswm_schemas.ports import Batch, LoggedBatch, SystemKey
 
@@ -29,7 +30,7 @@ class SqliteIngestLogConfig:
         max_bytes: Of readings that are not trimmed yet; beyond it, appending is refused.
         retry_after_s: What a refused sender is told.
         group_bytes: About as much goes into one transaction at most.
-        checkpoint_bytes: Size of the write-ahead log from which on it is copied into the database.
+        checkpoint_bytes: About so much is written ahead before it is copied into the database.
     """
 
     max_bytes: int = 4 << 30
@@ -101,17 +102,15 @@ class SqliteIngestLog:
                     f"the log {self._file.path} ends at offset {end}, and batches behind {after} were asked for: it "
                     "lost some; restore it, or let it go on behind what the tables hold (skip_to)"
                 )
-            for offset, tenant, system, source, batch_id, *packed in reader.execute(
+            for offset, *name, codec, plain_bytes, checksum, data in reader.execute(
                 "SELECT offset, tenant_id, system_id, source, batch_id, codec, plain_bytes, checksum, body FROM bodies "
                 "WHERE offset > ? ORDER BY offset",
                 (after,),
             ):
-                body = Body(*packed)
-                total += body.plain_bytes
+                total += plain_bytes
                 if found and total > max_bytes:
                     break
-                batch = Batch(SystemKey(tenant, system), source, batch_id, self._decoded(offset, body))
-                found.append(LoggedBatch(offset, batch))
+                found.append(self._logged(offset, (*name,), Body(codec, plain_bytes, crc32(data), data), checksum))
         return found
 
     def end(self) -> int:
@@ -187,13 +186,16 @@ class SqliteIngestLog:
         try:
             with self._file.writing() as writer:
                 answers = keep(writer, calls, self._config.max_bytes, self._config.retry_after_s)
-                self._file.commit("append")
+                self._file.commit("append", sum(len(one.body.data) for call in calls for one in call))
         except StoreError as problem:
             return [StoreError(str(problem)) for _ in calls]
         return answers
 
-    def _decoded(self, offset: int, body: Body) -> pa.Table:
+    def _logged(self, offset: int, name: Name, body: Body, checksum: int) -> LoggedBatch:
         try:
-            return decode(body)
+            if row_checksum(offset, name, body) != checksum:
+                raise StoreError("its checksum differs: the bytes on disk are not those that were written")
+            tenant, system, source, batch_id = name
+            return LoggedBatch(offset, Batch(SystemKey(tenant, system), source, batch_id, decode(body)))
         except StoreError as problem:
             raise StoreError(f"batch {offset} in {self._file.path} is damaged: {problem}") from problem
