@@ -33,10 +33,10 @@ def admit_metrics(table: pa.Table) -> pa.Table:
             neither a number nor one histogram, or an impossible histogram; with the rows (counted from 0) and
             what to do.
     """
-    _check_columns(table)
     if table.num_rows == 0:
+        _check_columns(table)
         raise BadInputError("the batch has no rows; leave it out, or check the export that made it")
-    table = _cast(table)
+    table = typed_metrics(table)
     for name in ("channel_id", "event_at", "known_at"):
         _refuse(pc.is_null(table[name]), f"column {name!r} is empty", "every reading needs it")
     _refuse(
@@ -56,6 +56,16 @@ def admit_metrics(table: pa.Table) -> pa.Table:
         _refuse(_not_finite(table[name]), f"column {name!r} is NaN or infinite", "leave out what was not measured")
     _check_readings(table)
     return table
+
+
+def typed_metrics(table: pa.Table) -> pa.Table:
+    """Return a batch with exactly the columns and types of ``METRICS``, whatever stands in them.
+
+    Raises:
+        BadInputError: On missing or unknown columns and on other types, with what to do.
+    """
+    _check_columns(table)
+    return _cast(table)
 
 
 def _check_columns(table: pa.Table) -> None:

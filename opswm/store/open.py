@@ -16,6 +16,7 @@ from opswm.store.tables.background import Background
 from opswm.store.tables.damage import mend
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.former import move_former_table
+from opswm.store.tables.limits import TenantGate
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm.store.tables.upkeep import Upkeep
@@ -132,13 +133,16 @@ def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = N
     return Store(ledger, telemetry)
 
 
-def open_telemetry(folder: Path, log: IngestLog, *, background: bool = False) -> LoggedTelemetry:
+def open_telemetry(
+    folder: Path, log: IngestLog, *, background: bool = False, gate: TenantGate | None = None
+) -> LoggedTelemetry:
     """Open the telemetry of a store on an ingest log, which is closed with it.
 
     Args:
         folder: Of the store.
         log: Where readings are received.
         background: Whether the tables are filled and kept while it is open.
+        gate: Keeps tenants to their limits; to the usual ones where left out.
 
     Raises:
         StoreError: When it cannot be opened, or something of it is lost.
@@ -153,4 +157,4 @@ def open_telemetry(folder: Path, log: IngestLog, *, background: bool = False) ->
         log.close()
         raise
     keeping = Background(table, filler, Upkeep(table, clock)) if background else None
-    return LoggedTelemetry(log, table, filler, lost, keeping)
+    return LoggedTelemetry(log, table, filler, lost, keeping, gate or TenantGate(clock))

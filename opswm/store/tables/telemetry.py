@@ -19,6 +19,7 @@ from opswm.store.batches import in_order, last_of_steps
 from opswm.store.tables.background import Background
 from opswm.store.tables.damage import require_together
 from opswm.store.tables.filler import Filler
+from opswm.store.tables.limits import TenantGate
 from opswm.store.tables.log_tail import LogTail
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.part_reading import PartReader, Wanted
@@ -43,6 +44,7 @@ class LoggedTelemetry:
         filler: Moves them.
         lost: By system, what damage took from the table; questions about these systems are refused with it.
         background: Fills and keeps the table meanwhile; where there is none, that is done at the end.
+        gate: Keeps tenants to their limits; without one, there are none.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class LoggedTelemetry:
         filler: Filler,
         lost: Mapping[SystemKey, str] | None = None,
         background: Background | None = None,
+        gate: TenantGate | None = None,
     ) -> None:
+        self._gate = gate
         self._lost = dict(lost or {})
         self._background = background
         self.log = log
@@ -77,11 +81,24 @@ class LoggedTelemetry:
             How many batches of the system there are with it.
 
         Raises:
-            BadInputError: When the batch cannot be admitted, or its id stands for other content.
+            BadInputError: When the batch cannot be admitted, is beyond a limit of its tenant, or its id stands for
+                other content.
             StoreError: When the log is full or cannot be written; nothing of the batch is there then.
         """
-        batch = Batch(system, source, batch_id, table)
-        with timed("store.append_metrics", rows=table.num_rows):
+        self.append(Batch(system, source, batch_id, table))
+        return self.version(system)
+
+    def append(self, batch: Batch) -> None:
+        """Append a batch once and whole; it is on disk when this returns.
+
+        Raises:
+            BadInputError: When the batch cannot be admitted, is beyond a limit of its tenant, or its name stands for
+                other content.
+            StoreError: When the log is full or cannot be written; nothing of the batch is there then.
+        """
+        with timed("store.append_metrics", rows=batch.table.num_rows):
+            if self._gate is not None:
+                self._gate.require(batch)
             try:
                 self.log.append([batch])
             except LogFullError:
@@ -89,7 +106,6 @@ class LoggedTelemetry:
                     raise
                 self.flush()
                 self.log.append([batch])
-        return self.version(system)
 
     def read_metrics(
         self,
