@@ -160,7 +160,8 @@ def storm(retries: float = 3.0, breakages: Sequence[Breakage] = STORM) -> Bluepr
     return store(180.0, 0.4, breakages, link=link, cores=5.0, queue_limit=400.0)
 
 
-def _fault(kind: str, target: str, size: float, via_version: float = 0.0) -> tuple[Breakage, ...]:
+def fault(kind: str, target: str, size: float, via_version: float = 0.0) -> tuple[Breakage, ...]:
+    """Return one fault that is there from the beginning."""
     return (Breakage(kind, target, via_version=via_version, magnitude=size),)
 
 
@@ -175,9 +176,9 @@ def scenarios() -> tuple[Scenario, ...]:
     }
     narrow = {"slots": 9.0, "queue_limit": 60.0}
     jammed: dict[str, Any] = {"pool_size": 11.0, "cores": 6.0, "contention_knee": 10.0, "contention_slope": 0.8}
-    slow_extra, very_slow_extra = _fault("dependency_slow", "extra", 2.5), _fault("dependency_slow", "extra", 4.0)
+    slow_extra, very_slow_extra = fault("dependency_slow", "extra", 2.5), fault("dependency_slow", "extra", 4.0)
     off = act("feature_flag", "web", feature="extras", option=0)
-    leaking, sick = _fault("memory_leak", "web", 0.006), _fault("gray_replica", "web", 1.0)
+    leaking, sick = fault("memory_leak", "web", 0.006), fault("gray_replica", "web", 1.0)
     kill_queries = tuple(act("db_op", "db", at_s=float(at)) for at in range(0, 120, 4))
     no_retries, trip = act("timeout_retry", "db", amount=-1.0, second=0.0), act("circuit_break", "extra", amount=30.0)
     shift, kill = act("traffic_shift", "web-a", amount=0.0), act("kill_instance", "web", amount=1.0)
@@ -185,7 +186,7 @@ def scenarios() -> tuple[Scenario, ...]:
     many = store(300.0, 0.6, web=narrow, **crowded)
     slow_store = store(threshold_s=3.0, io_s=0.5, pool_size=200.0, web={"slots": 400.0})
     rows: list[tuple[str, str, Blueprint, tuple[Request, ...]]] = [
-        ("rollback", "helps", one(breakages=_fault("slow_version", "web", 1.0, 1.0)), (act("rollback", "web"),)),
+        ("rollback", "helps", one(breakages=fault("slow_version", "web", 1.0, 1.0)), (act("rollback", "web"),)),
         ("rollback", "nothing", one(60.0), (act("rollback", "web"),)),
         ("rollback", "harms", one(old_version_penalty=2.5), (act("rollback", "web"),)),
         ("restart", "helps", one(150.0, leaking, replicas=4.0), (act("restart", "web"),)),
@@ -209,12 +210,12 @@ def scenarios() -> tuple[Scenario, ...]:
         ("pool_resize", "helps", store(pool_size=2.0), (act("pool_resize", "db", amount=12.0),)),
         ("pool_resize", "nothing", store(), (act("pool_resize", "db", amount=80.0),)),
         ("pool_resize", "harms", store(275.0, **jammed), (act("pool_resize", "db", amount=80.0),)),
-        ("cache_op", "helps", cached(_fault("poisoned_cache", "cache", 0.4)), (act("cache_op", "cache", option=0),)),
+        ("cache_op", "helps", cached(fault("poisoned_cache", "cache", 0.4)), (act("cache_op", "cache", option=0),)),
         ("cache_op", "nothing", cached(), (act("cache_op", "cache", option=1),)),
         ("cache_op", "harms", cached(db_cores=2.0), (act("cache_op", "cache", option=0),)),
         ("feature_flag", "helps", helped(0.02, slow_extra), (off,)),
         ("feature_flag", "nothing", helped(0.02), (off,)),
-        ("traffic_shift", "helps", zones(180.0, _fault("erroring_version", "web-a", 0.5)), (shift,)),
+        ("traffic_shift", "helps", zones(180.0, fault("erroring_version", "web-a", 0.5)), (shift,)),
         ("traffic_shift", "nothing", zones(100.0), (act("traffic_shift", "web-a", amount=0.3),)),
         ("traffic_shift", "harms", zones(260.0), (shift,)),
         ("failover", "helps", store(breakages=LOCKED), (act("failover", "db"),)),
@@ -225,7 +226,7 @@ def scenarios() -> tuple[Scenario, ...]:
         ("timeout_retry", "harms", store(), (act("timeout_retry", "db", amount=0.02, second=0.0),)),
         ("circuit_break", "helps", helped(0.02, very_slow_extra), (trip,)),
         ("circuit_break", "nothing", helped(0.02), (trip,)),
-        ("circuit_break", "harms", helped(1.0, _fault("erroring_version", "extra", 0.4)), (trip,)),
+        ("circuit_break", "harms", helped(1.0, fault("erroring_version", "extra", 0.4)), (trip,)),
         ("db_op", "helps", store(breakages=LOCKED), (act("db_op", "db"),)),
         ("db_op", "nothing", store(), (act("db_op", "db"),)),
         ("db_op", "harms", slow_store, kill_queries),
