@@ -7,14 +7,12 @@ notification to the next, and groups change their members; an event is told by t
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
 from opswm_connectors.webhooks.instants import instant
+from opswm_connectors.webhooks.observed import facts_of
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_token
-from opswm_schemas.plausible import clock_problem
 from opswm_schemas.telemetry import Event, Severity
 
 VERSION: Final = "4"
@@ -102,8 +100,9 @@ def _alert(alert: Any, where: str, delivery: Delivery, places: Places, config: A
     place = places.find(names, {_ATTRIBUTES[key]: value for key, value in labels.items() if key in _ATTRIBUTES})
     fingerprint = text_of(alert.get("fingerprint"), 64) or "|".join(f"{k}={v}" for k, v in sorted(labels.items()))[:200]
     step = f"resolved:{at:%Y%m%dT%H%M%S.%f}" if resolved else "fired"
-    try:
-        event = Event(
+    return facts_of(
+        f"{where} ({name})",
+        lambda: Event(
             event_id=f"alertmanager:{fingerprint}:{started:%Y%m%dT%H%M%S.%f}:{step}",
             type="alert_resolved" if resolved else "alert_fired",
             entity_id=place.entity_id if place else None,
@@ -112,13 +111,8 @@ def _alert(alert: Any, where: str, delivery: Delivery, places: Places, config: A
             name=name,
             severity=_SEVERITIES.get(labels.get(config.severity_label, "").lower(), "warn"),
             attributes=labels,
-        )
-    except ValidationError as problem:
-        return Facts(left_out=(f"{where} ({name}): {problem.errors()[0]['msg']}",))
-    ahead = clock_problem(event)
-    if ahead:
-        return Facts(left_out=(f"{where} ({name}): {ahead}",))
-    return Facts(events=(event,))
+        ),
+    )
 
 
 def _texts(labels: Any) -> dict[str, str] | None:

@@ -14,17 +14,14 @@ from urllib.parse import unquote
 from cloudevents.core.bindings.http import HTTPMessage, from_http
 from cloudevents.core.exceptions import BaseCloudEventException
 from cloudevents.core.formats.json import JSONFormat
-from pydantic import ValidationError
 
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
 from opswm_connectors.webhooks.instants import instant
-from opswm_connectors.webhooks.observed import ActorKind, observed_action
+from opswm_connectors.webhooks.observed import Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_token
-from opswm_schemas.actions.lifecycle import ActionStatus
 from opswm_schemas.actions.parameters import Deploy, Parameters, Rollback
-from opswm_schemas.plausible import clock_problem
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
 
@@ -57,18 +54,9 @@ def translate(delivery: Delivery, system: SystemKey, places: Places) -> Facts:
         TerminalSourceError: When the body is no CDEvent.
     """
     said = _read(_cdevent(delivery), delivery)
-    try:
-        if said.subject_type == "service":
-            facts = _service(said, system, places)
-        elif said.subject_type == "incident":
-            facts = _incident(said, places)
-        else:
-            return Facts()
-    except ValidationError as problem:
-        return Facts(left_out=(f"{said.words}: {problem.errors()[0]['msg']}",))
-    dated = [*facts.events, *(fact for action in facts.actions for fact in action.transitions)]
-    early = [found for fact in dated if (found := clock_problem(fact))]
-    return Facts(left_out=(f"{said.words}: {early[0]}",)) if early else facts
+    if said.subject_type == "service":
+        return _service(said, system, places)
+    return _incident(said, places) if said.subject_type == "incident" else Facts()
 
 
 @dataclass(frozen=True)
@@ -126,9 +114,13 @@ def _service(said: _Said, system: SystemKey, places: Places) -> Facts:
         return Facts(
             events=(_event(said, "state_change", f"service {said.predicate}", place.entity_id, said.event_id),)
         )
-    steps: list[tuple[ActionStatus, datetime, str]] = [("started", said.at, _NO_START), ("succeeded", said.at, "")]
-    pipeline: tuple[ActorKind, str] = ("bot", "pipeline")
-    return Facts((observed_action(system, SOURCE, said.event_id, place, params, steps, said.known_at, pipeline),))
+    steps: list[Step] = [("started", said.at, _NO_START), ("succeeded", said.at, "")]
+    return facts_of(
+        said.words,
+        lambda: observed_action(
+            system, SOURCE, said.event_id, place, params, steps, said.known_at, ("bot", "pipeline")
+        ),
+    )
 
 
 def _incident(said: _Said, places: Places) -> Facts:
@@ -141,7 +133,8 @@ def _incident(said: _Said, places: Places) -> Facts:
     )
     words = text_of(said.content.get("description")) or f"incident {said.subject_id}"
     event_id = f"{said.subject_id}:{said.predicate}"
-    return Facts(events=(_event(said, kind, words, place.entity_id if place else None, event_id),))
+    entity_id = place.entity_id if place else None
+    return facts_of(said.words, lambda: _event(said, kind, words, entity_id, event_id))
 
 
 def _event(said: _Said, kind: EventType, name: str, entity_id: str | None, event_id: str) -> Event:

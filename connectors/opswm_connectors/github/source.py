@@ -6,20 +6,17 @@ webhook deliveries". A deployment of an older commit cannot be told from a new o
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
-
-from pydantic import ValidationError
 
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
+from opswm_connectors.webhooks.documents import text_at
 from opswm_connectors.webhooks.instants import instant
-from opswm_connectors.webhooks.observed import ActorKind, observed_action
+from opswm_connectors.webhooks.observed import ActorKind, Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_signature
 from opswm_schemas.actions.lifecycle import ActionStatus
 from opswm_schemas.actions.parameters import Deploy
-from opswm_schemas.plausible import clock_problem
 from opswm_schemas.ports import SystemKey
 
 SOURCE: Final = "github"
@@ -75,34 +72,29 @@ def translate(delivery: Delivery, system: SystemKey, places: Places, config: Git
     environment = text_of(deployment.get("environment"), 250)
     if config is not None and config.environments and environment not in config.environments:
         return Facts()
-    told = f"{kind} {text_of(deployment.get('id'), 40)}"
+    number = text_at(deployment, "id", limit=40)
+    told = f"{kind} {number}"
     steps, problem = _steps(deployment, status)
     if problem:
         return Facts(left_out=(f"{told}: {problem}",))
     if not steps:
         return Facts()
-    repository = _text(document, "repository", "name")
-    place = places.find([f"{environment}/{repository}", repository, _text(document, "repository", "full_name")])
+    repository = text_at(document, "repository", "name")
+    place = places.find([f"{environment}/{repository}", repository, text_at(document, "repository", "full_name")])
     if place is None:
         return Facts(left_out=(f"{told}: no entity is called {repository!r}; add an alias",))
-    creator, is_bot = _text(deployment, "creator", "login"), _text(deployment, "creator", "type") == "Bot"
+    creator, is_bot = text_at(deployment, "creator", "login"), text_at(deployment, "creator", "type") == "Bot"
     actor: tuple[ActorKind, str] = ("bot" if is_bot else "human", creator)
     version = text_of(deployment.get("ref"), 200) or text_of(deployment.get("sha"), 64)
     if not version:
         return Facts(left_out=(f"{told}: it has neither 'ref' nor 'sha'",))
-    try:
-        params = Deploy(version=version, artifact=_purl(document, deployment))
-        action = observed_action(
-            system, SOURCE, f"deployment:{text_of(deployment.get('id'), 40)}", place, params, steps,
-            delivery.received_at, actor,
-        )  # fmt: skip
-    except ValidationError as wrong:
-        return Facts(left_out=(f"{told}: {wrong.errors()[0]['msg']}",))
-    early = [found for fact in action.transitions if (found := clock_problem(fact))]
-    return Facts(left_out=(f"{told}: {early[0]}",)) if early else Facts(actions=(action,))
+    params, event_id = Deploy(version=version, artifact=_purl(document, deployment)), f"deployment:{number}"
+    return facts_of(
+        told, lambda: observed_action(system, SOURCE, event_id, place, params, steps, delivery.received_at, actor)
+    )
 
 
-def _steps(deployment: Mapping[str, Any], status: Any) -> tuple[list[tuple[ActionStatus, datetime, str]], str]:
+def _steps(deployment: Mapping[str, Any], status: Any) -> tuple[list[Step], str]:
     if status is None:
         at = instant(deployment.get("created_at"))
         return ([("scheduled", at, "")], "") if at else ([], "'deployment.created_at' is no instant")
@@ -116,11 +108,5 @@ def _steps(deployment: Mapping[str, Any], status: Any) -> tuple[list[tuple[Actio
 
 
 def _purl(document: Mapping[str, Any], deployment: Mapping[str, Any]) -> str | None:
-    full_name, sha = _text(document, "repository", "full_name"), text_of(deployment.get("sha"), 64)
+    full_name, sha = text_at(document, "repository", "full_name"), text_of(deployment.get("sha"), 64)
     return f"pkg:github/{full_name.lower()}@{sha}" if full_name and sha else None
-
-
-def _text(value: Any, *path: str) -> str:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return text_of(value, 250)

@@ -11,9 +11,10 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from opswm_connectors.errors import TerminalSourceError
-from opswm_connectors.kubernetes.objects import at, partial_object
+from opswm_connectors.kubernetes.objects import partial_object
 from opswm_connectors.kubernetes.readings import READERS
 from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
+from opswm_connectors.webhooks.documents import at
 from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.places import Place, Places
 from opswm_connectors.webhooks.signatures import require_token

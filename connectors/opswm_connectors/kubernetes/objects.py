@@ -1,6 +1,6 @@
 """Objects of the Kubernetes API as audit events carry them: whole, as a merge patch, or as JSON Patch steps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from opswm_connectors.errors import TerminalSourceError
@@ -28,28 +28,6 @@ def partial_object(body: Any) -> Mapping[str, Any]:
         if step.get("op") in ("add", "replace"):
             _put(whole, step["path"], step.get("value"))
     return whole
-
-
-def at(value: Any, *path: str) -> Any:
-    """Return what lies under a path of keys, or None.
-
-    Args:
-        value: A nested mapping, or anything else, under which nothing lies.
-        path: Keys.
-    """
-    for key in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
-
-
-def members(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the objects of a list, or of a mapping from list positions."""
-    found = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    for item in found:
-        if isinstance(item, Mapping):
-            yield item
 
 
 def _put(whole: dict[str, Any], pointer: str, value: Any) -> None:

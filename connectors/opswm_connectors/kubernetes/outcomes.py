@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from opswm_connectors.kubernetes.objects import at, members
 from opswm_connectors.webhooks.delivery import text_of
+from opswm_connectors.webhooks.documents import at, members
 from opswm_connectors.webhooks.instants import instant
 from opswm_schemas.actions.lifecycle import ActionStatus
 from opswm_schemas.actions.record import Transition

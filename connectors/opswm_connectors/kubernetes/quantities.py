@@ -26,12 +26,3 @@ def quantity(value: Any) -> float | None:
     if found is None or found[3] not in _FACTORS:
         return None
     return float(f"{found[1]}e{found[2] or 0}") * _FACTORS[found[3]]
-
-
-def seconds(value: Any) -> float | None:
-    """Return a duration in seconds from text such as ``1m30s`` or ``250ms`` (Go's ``time.Duration``), or None."""
-    if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|us|ns|h|m|s))+", value[:40]):
-        return None
-    unit_s = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-    parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)(ms|us|ns|h|m|s)", value)
-    return sum(float(number) * unit_s[unit] for number, unit in parts)

@@ -7,9 +7,10 @@ where it changes nothing that can be acted on.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from opswm_connectors.kubernetes.objects import at, members
-from opswm_connectors.kubernetes.quantities import quantity, seconds
+from opswm_connectors.kubernetes.quantities import quantity
 from opswm_connectors.webhooks.delivery import text_of
+from opswm_connectors.webhooks.documents import at, members
+from opswm_connectors.webhooks.instants import duration_s
 from opswm_schemas.actions.parameters import (
     AutoscalerPolicy,
     CircuitBreak,
@@ -93,7 +94,7 @@ def routes(name: str, told: Mapping[str, Any]) -> Iterator[Parameters]:
         total = sum(weights.values())
         if total > 0.0 and len(weights) > 1:
             yield TrafficShift(weights={to: weight / total for to, weight in weights.items()})
-        timeout = seconds(rule.get("timeout") or at(rule, "timeouts", "request"))
+        timeout = duration_s(rule.get("timeout") or at(rule, "timeouts", "request"))
         attempts = _count(at(rule, "retries", "attempts"))
         if timeout is not None or attempts is not None:
             yield TimeoutRetry(timeout_s=timeout, max_retries=None if attempts is None else min(attempts, 100))
@@ -103,7 +104,7 @@ def destination_rule(name: str, told: Mapping[str, Any]) -> Iterator[Parameters]
     """Read an Istio DestinationRule: bounded connections and ejection of failing members."""
     policy = at(told, "spec", "trafficPolicy")
     most = _count(at(policy, "connectionPool", "tcp", "maxConnections"))
-    eject = seconds(at(policy, "outlierDetection", "baseEjectionTime"))
+    eject = duration_s(at(policy, "outlierDetection", "baseEjectionTime"))
     if most or eject is not None:
         yield CircuitBreak(max_connections=most or None, eject_s=eject)
 

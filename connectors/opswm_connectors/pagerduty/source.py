@@ -4,16 +4,15 @@ Source: PagerDuty developer documentation, "V3 webhook payload" and "Verifying w
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
-
-from pydantic import ValidationError
+from typing import Final
 
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery, Facts, text_of
+from opswm_connectors.webhooks.documents import text_at
 from opswm_connectors.webhooks.instants import instant
+from opswm_connectors.webhooks.observed import facts_of
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_signature
-from opswm_schemas.plausible import clock_problem
 from opswm_schemas.telemetry import Event
 
 SOURCE: Final = "pagerduty"
@@ -51,32 +50,24 @@ def translate(delivery: Delivery, places: Places) -> Facts:
     if kind not in (*_OPENED, *_CLOSED):
         return Facts()
     told = f"{kind} {text_of(data.get('id'), 100)}"
-    at = instant(event.get("occurred_at"))
-    if at is None:
+    moment = instant(event.get("occurred_at"))
+    if moment is None:
         return Facts(left_out=(f"{told}: 'occurred_at' is no instant",))
-    service = _reference(data.get("service"))
-    place = places.find([text_of(service.get("summary"), 250), text_of(service.get("id"), 250)])
-    priority = _reference(data.get("priority"))
-    try:
-        found = Event(
-            event_id=f"{SOURCE}:{text_of(event.get('id'), 100) or told}",
+    place = places.find([text_at(data, "service", "summary"), text_at(data, "service", "id")])
+    return facts_of(
+        told,
+        lambda: Event(
+            event_id=f"{SOURCE}:{text_at(event, 'id', limit=100) or told}",
             type="incident_closed" if kind in _CLOSED else "incident_opened",
             entity_id=place.entity_id if place else None,
-            name=text_of(data.get("title")) or told,
-            event_at=at,
+            name=text_at(data, "title", limit=1_000) or told,
+            event_at=moment,
             known_at=delivery.received_at,
             severity="error" if data.get("urgency") == "high" and kind not in _CLOSED else "info",
             attributes={
-                "incident": text_of(data.get("id"), 100),
-                "service": text_of(service.get("summary"), 250),
-                "priority": text_of(priority.get("summary"), 100),
+                "incident": text_at(data, "id"),
+                "service": text_at(data, "service", "summary"),
+                "priority": text_at(data, "priority", "summary"),
             },
-        )
-    except ValidationError as problem:
-        return Facts(left_out=(f"{told}: {problem.errors()[0]['msg']}",))
-    early = clock_problem(found)
-    return Facts(left_out=(f"{told}: {early}",)) if early else Facts(events=(found,))
-
-
-def _reference(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+        ),
+    )

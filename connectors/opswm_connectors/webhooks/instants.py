@@ -1,4 +1,4 @@
-"""Instants as sources write them: RFC 3339 with an offset, with up to nine digits of a second."""
+"""Instants and durations as sources write them: RFC 3339 with an offset, and Go's ``1m30s``."""
 
 import re
 from datetime import UTC, datetime
@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from opswm_schemas.base import EARLIEST, LATEST
 
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|us|ns|h|m|s)")
+_UNIT_S: Final = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(\.\d{1,9})?([Zz]|[-+]\d\d:\d\d)")
 
 
@@ -26,3 +28,17 @@ def instant(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return moment if EARLIEST <= moment < LATEST else None
+
+
+def duration_s(value: Any) -> float | None:
+    """Return a duration in seconds from text such as ``1m30s`` or ``250ms`` (Go's ``time.Duration``), or None.
+
+    Args:
+        value: Anything out of a document.
+    """
+    if not isinstance(value, str) or len(value) > 40:
+        return None
+    parts = _DURATION.findall(value)
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        return None
+    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)

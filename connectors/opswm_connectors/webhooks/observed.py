@@ -1,16 +1,42 @@
-"""An action as a webhook tells it: its typed parameters, who, where and which statuses, in one record."""
+"""Actions and events as webhooks tell them: made whole, or left out with the reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
+from pydantic import ValidationError
+
+from opswm_connectors.webhooks.delivery import Facts
 from opswm_connectors.webhooks.places import Place
 from opswm_schemas.actions.lifecycle import ActionStatus
 from opswm_schemas.actions.parameters import Parameters
 from opswm_schemas.actions.record import Action, Actor, Source, Target, Transition
+from opswm_schemas.plausible import clock_problem
 from opswm_schemas.ports import SystemKey
+from opswm_schemas.telemetry import Event
 
 ActorKind = Literal["human", "bot", "autoscaler", "fault_injector"]
+
+Step = tuple[ActionStatus, datetime, str]
+"""A status that was reached, when, and a note on it."""
+
+
+def facts_of(told: str, make: Callable[[], Action | Event]) -> Facts:
+    """Return what a delivery tells, or why it is left out.
+
+    Args:
+        told: What it is about, for the reason.
+        make: Puts the action or event together.
+    """
+    try:
+        found = make()
+    except ValidationError as problem:
+        return Facts(left_out=(f"{told}: {problem.errors()[0]['msg']}",))
+    dated = found.transitions if isinstance(found, Action) else [found]
+    early = [why for fact in dated if (why := clock_problem(fact))]
+    if early:
+        return Facts(left_out=(f"{told}: {early[0]}",))
+    return Facts(actions=(found,)) if isinstance(found, Action) else Facts(events=(found,))
 
 
 def observed_action(
@@ -19,7 +45,7 @@ def observed_action(
     event_id: str,
     place: Place,
     params: Parameters,
-    steps: Sequence[tuple[ActionStatus, datetime, str]],
+    steps: Sequence[Step],
     known_at: datetime,
     actor: tuple[ActorKind, str],
 ) -> Action:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from opswm_connectors.kubernetes.outcomes import outcome
-from opswm_connectors.kubernetes.quantities import quantity, seconds
+from opswm_connectors.kubernetes.quantities import quantity
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -75,10 +75,3 @@ def test_quantities_are_numbers_of_their_base_unit(text: Any, number: float) -> 
 def test_what_is_no_quantity_is_none(text: Any) -> None:
     """Nothing is guessed from other text."""
     assert quantity(text) is None
-
-
-def test_durations_are_seconds() -> None:
-    """Durations as Go writes them."""
-    assert seconds("1m30s") == 90.0
-    assert seconds("250ms") == 0.25
-    assert [seconds(text) for text in ("", "5", "1 s", 5, None)] == [None] * 5

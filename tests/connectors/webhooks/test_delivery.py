@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery, text_of
-from opswm_connectors.webhooks.instants import instant
+from opswm_connectors.webhooks.instants import duration_s, instant
 from opswm_connectors.webhooks.places import NAME_CONFIDENCE, Place, Places
 from opswm_connectors.webhooks.signatures import (
     RefusedDeliveryError,
@@ -126,3 +126,10 @@ def test_an_alias_of_an_unknown_entity_is_refused() -> None:
     with pytest.raises(ValueError, match="wev"):
         Places.of(shop(), {"front": "wev"})
     assert Places.of(shop(), {"front": "web"}).find(["front"]) == Place("web", 1.0)
+
+
+def test_durations_are_seconds() -> None:
+    """Durations as Go writes them; nothing is guessed from other text."""
+    assert duration_s("1m30s") == 90.0
+    assert duration_s("250ms") == 0.25
+    assert [duration_s(text) for text in ("", "5", "1 s", "1s!", 5, None)] == [None] * 6
