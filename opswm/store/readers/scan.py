@@ -10,12 +10,16 @@ from typing import Final
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from opswm.clock import to_utc
 from opswm.errors import BadInputError, StoreError
 from opswm.instrument import timed
 from opswm.store.batches import in_order, last_of_steps
 from opswm_schemas.columns import METRICS
+
+_NUMBERS: Final = ("channel_id", "event_at", "known_at", "value")
+"""What a reading of a number has; reading the lists of histograms where there are none takes as long again."""
 
 _MEMORY_LIMIT: Final = "2GB"
 _SETTINGS: Final[Mapping[str, str | bool | int | float | list[str]]] = {
@@ -95,7 +99,12 @@ class ParquetScan:
         )
         values = [*wanted.channel_ids, wanted.since, wanted.until, wanted.as_of]
         with timed("store.scan", files=len(files), channels=len(wanted.channel_ids)) as span:
-            found = self._select(f"SELECT {', '.join(METRICS.names)}", files, condition, values).cast(METRICS)
+            found = _padded(self._select(f"SELECT {', '.join(_NUMBERS)}", files, condition, values))
+            if found["value"].null_count:
+                histograms = self._select(
+                    f"SELECT {', '.join(METRICS.names)}", files, f"{condition} AND value IS NULL", values
+                )
+                found = pa.concat_tables([found.filter(pc.is_valid(found["value"])), histograms.cast(METRICS)])
             span.set_attribute("rows", found.num_rows)
             return last_of_steps(in_order(found), wanted.since, wanted.step_s)
 
@@ -125,6 +134,16 @@ class ParquetScan:
                 cursor.close()
         except (duckdb.Error, pa.ArrowException) as problem:
             raise StoreError(f"{_shown(names)} cannot be read as readings: {problem}") from problem
+
+
+def _padded(numbers: pa.Table) -> pa.Table:
+    columns = [
+        numbers[field.name].cast(field.type)
+        if field.name in _NUMBERS
+        else pa.chunked_array([pa.nulls(numbers.num_rows, field.type)])
+        for field in METRICS
+    ]
+    return pa.table(columns, schema=METRICS)
 
 
 def _literal(file: Path) -> str:
