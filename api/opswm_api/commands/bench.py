@@ -171,6 +171,38 @@ def bench_worlds(
     _report(found, out, as_json, None)
 
 
+@bench.command("read")
+def bench_read(
+    rows: Annotated[
+        int,
+        typer.Option("--rows", min=12_800_000, max=2_000_000_000, help="Readings on disk, about 4 bytes each."),
+    ] = 20_000_000,
+    reads: Annotated[int, typer.Option("--reads", min=21, max=10_000, help="Windows that each way reads.")] = 101,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="Folder in which the table is made and removed again.")
+    ] = None,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """p95 of reading a decision's context (50 entities, 10 channels, 128 ticks), beside plain scans of the same files.
+
+    Also what a neighbourhood of 32 entities costs in systems of 5,000, 500 and 32.
+    """
+    from importlib.metadata import version
+
+    from opswm.evaluation.read.bench import ReadConfig
+    from opswm.evaluation.read.bench import bench_read as run
+
+    if out is not None:
+        require_writable(out)
+    if work is not None and not work.is_dir():
+        raise BadInputError(f"{work} is no folder; make it, or leave out --work")
+    with progress("reading", "steps") as advance:
+        found = run(ReadConfig(rows, reads), version("opswm"), seed, work, advance)
+    _report(found, out, as_json, None)
+
+
 DEMO_METRICS = ("regret", "regret_raw", "top1", "kendall_tau_b", "sign_agreement", "coverage90", "abstention")
 """Columns of the demo's table; the result file has them all."""
 
