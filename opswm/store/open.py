@@ -13,6 +13,7 @@ from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
 from opswm.store.ledger import SqlLedger
 from opswm.store.references import require_channels, require_entities
 from opswm.store.tables.background import Background
+from opswm.store.tables.bulk import BulkImport
 from opswm.store.tables.damage import mend
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.former import move_former_table
@@ -152,7 +153,7 @@ def open_telemetry(
     filler = Filler(log, table, clock)
     try:
         lost = mend(table, log)
-        move_former_table(folder / _FORMER_FOLDER, log, filler)
+        move_former_table(folder / _FORMER_FOLDER, log, filler, BulkImport(table))
     except BaseException:
         log.close()
         raise

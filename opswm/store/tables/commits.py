@@ -10,15 +10,15 @@ _COPIES: Final = "commits"
 _NUM_COPIES: Final = 64
 
 
-def described(what: str, num_actions: int, through: int | None) -> str:
+def described(what: str, num_actions: int, num_transactions: int) -> str:
     """Return what a commit says about itself, so that a part of it is not taken for the whole.
 
     Args:
         what: Why it was made.
         num_actions: How many parts it takes in or out.
-        through: Offset of the log up to which it fills the table, None where it does not.
+        num_transactions: How many application transactions it carries.
     """
-    return json.dumps({"opswm": what, "num_actions": num_actions, "through": through})
+    return json.dumps({"opswm": what, "num_actions": num_actions, "num_transactions": num_transactions})
 
 
 def commit_problem(file: Path) -> str | None:
@@ -35,8 +35,8 @@ def commit_problem(file: Path) -> str | None:
     if told is None:
         return None
     num_actions = sum("add" in action or "remove" in action for action in actions)
-    num_filled = sum("txn" in action for action in actions)
-    if (num_actions, num_filled) != (told["num_actions"], int(told["through"] is not None)):
+    num_transactions = sum("txn" in action for action in actions)
+    if (num_actions, num_transactions) != (told["num_actions"], told["num_transactions"]):
         return f"{file} is cut off: it has {num_actions} of {told['num_actions']} actions"
     return None
 
@@ -66,5 +66,5 @@ def _told(actions: list[dict[str, Any]]) -> dict[str, Any] | None:
         text = action.get("commitInfo", {}).get("userMetadata")
         if text is not None:
             told: dict[str, Any] = json.loads(text)
-            return told if "num_actions" in told else None
+            return told if "num_transactions" in told else None
     return None

@@ -111,7 +111,23 @@ def _mend(table: MetricsTable, log: IngestLog) -> dict[SystemKey, str]:
         _rebuild(table, log)
         snapshot = table.snapshot(fresh=True)
     require_together(table, log, snapshot)
+    _require_imports(table)
     return _mend_parts(table, log, snapshot)
+
+
+def _require_imports(table: MetricsTable) -> None:
+    """Check that the table knows every batch that came into it directly.
+
+    Raises:
+        StoreError: When a commit that took one in is lost.
+    """
+    loaded = table.load()
+    lost = [name for name in read_kept(table.kept_file).imports if loaded.transaction_version(name) is None]
+    if lost:
+        raise StoreError(
+            f"the metrics table at {table.folder} has lost batches that came into it directly: {', '.join(lost)}; "
+            "restore it from a backup"
+        )
 
 
 def _mend_kept(table: MetricsTable) -> None:
@@ -173,8 +189,7 @@ def _mend_parts(table: MetricsTable, log: IngestLog, snapshot: Snapshot) -> dict
     lost: dict[SystemKey, list[str]] = {}
     actions: list[AddAction | RemoveAction] = []
     for part, problem in _broken(snapshot):
-        rows = _from_log(log, part)
-        rows = _from_inputs(part) if rows is None else rows
+        rows = _again(log, part)
         if rows is None:
             lost.setdefault(part.system, []).append(
                 f"{part.num_rows} readings of {part.event_from} to {part.event_to}, offsets {part.first} to "
@@ -206,6 +221,14 @@ def _broken(snapshot: Snapshot) -> list[tuple[Part, str]]:
     parts = sorted(snapshot.all_parts(), key=lambda part: part.modified_ms, reverse=True)
     found = [(part, part_problem(part, footer=place < _FOOTERS)) for place, part in enumerate(parts)]
     return [(part, problem) for part, problem in found if problem is not None]
+
+
+def _again(log: IngestLog, part: Part) -> pa.Table | None:
+    """Return what a part held, from wherever it can be had."""
+    if part.imported is not None:
+        return None
+    rows = _from_log(log, part)
+    return _from_inputs(part) if rows is None else rows
 
 
 def _from_log(log: IngestLog, part: Part) -> pa.Table | None:

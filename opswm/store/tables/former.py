@@ -14,6 +14,7 @@ from deltalake.exceptions import DeltaError
 
 from opswm.errors import OpswmError, StoreError
 from opswm.instrument import timed
+from opswm.store.tables.bulk import BULK_ROWS, BulkImport
 from opswm.store.tables.durable_files import sync_folder
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.layout import LOG_FOLDER, on_disk
@@ -26,7 +27,7 @@ _UNNAMED: Final = "former-table"
 """Source of batches whose name the former table's log no longer tells."""
 
 
-def move_former_table(folder: Path, log: IngestLog, filler: Filler) -> int:
+def move_former_table(folder: Path, log: IngestLog, filler: Filler, bulk: BulkImport) -> int:
     """Append the batches of a former table to the log under their names, fill, and remove the table; return how many.
 
     Ended in between, it goes on the next time: the log knows what it has.
@@ -35,6 +36,7 @@ def move_former_table(folder: Path, log: IngestLog, filler: Filler) -> int:
         folder: The former table's folder; nothing is done where there is none.
         log: Takes the batches.
         filler: Fills the new table.
+        bulk: Takes what is too large for the log.
 
     Raises:
         StoreError: When the former table cannot be read; it stays as it is.
@@ -45,9 +47,12 @@ def move_former_table(folder: Path, log: IngestLog, filler: Filler) -> int:
         number = 0
         try:
             for batch in _batches(folder):
-                log.append([batch])
+                if batch.table.num_rows >= BULK_ROWS:
+                    bulk.append(batch)
+                else:
+                    log.append([batch])
+                    filler.flush()
                 number += 1
-                filler.flush()
         except (DeltaError, OSError, ValueError, KeyError, pa.ArrowInvalid) as problem:
             raise StoreError(f"the former metrics table at {folder} cannot be read: {problem}") from problem
         except OpswmError as problem:

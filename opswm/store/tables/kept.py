@@ -33,18 +33,24 @@ class Kept:
         through: The offset up to which that version is filled.
         trimmed: The offset up to which the log was told to drop readings.
         fills: Steps the log still holds, the oldest first.
+        imports: Names of batches that came into the table directly; no log has them.
     """
 
     version: int = -1
     through: int = 0
     trimmed: int = 0
     fills: Sequence[Fill] = field(default_factory=tuple)
+    imports: Sequence[str] = field(default_factory=tuple)
 
     def verified(self, version: int, fill: Fill | None = None) -> "Kept":
         """Return the same after a version was verified, which took in a step or none."""
         if fill is None:
             return replace(self, version=version)
         return replace(self, version=version, through=fill.through, fills=(*self.fills, fill))
+
+    def imported(self, version: int, name: str) -> "Kept":
+        """Return the same after a version was verified that took in a batch directly."""
+        return replace(self, version=version, imports=(*self.imports, name))
 
     def due(self, now_s: float, keep_s: float, keep_bytes: int) -> int:
         """Return the offset up to which the log may drop readings.
@@ -76,7 +82,7 @@ def read_kept(file: Path) -> Kept:
     try:
         told = json.loads(file.read_bytes())
         fills = tuple(Fill(float(at), int(through), int(size)) for at, through, size in told["fills"])
-        return Kept(int(told["version"]), int(told["through"]), int(told["trimmed"]), fills)
+        return Kept(int(told["version"]), int(told["through"]), int(told["trimmed"]), fills, tuple(told["imports"]))
     except FileNotFoundError:
         return Kept()
     except (OSError, ValueError, KeyError, TypeError) as problem:
@@ -95,6 +101,7 @@ def write_kept(file: Path, kept: Kept) -> None:
         "version": kept.version,
         "through": kept.through,
         "trimmed": kept.trimmed,
+        "imports": list(kept.imports),
         "fills": [[fill.at_s, fill.through, fill.size_bytes] for fill in kept.fills],
     }
     make_folder(file.parent)

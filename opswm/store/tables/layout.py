@@ -59,6 +59,26 @@ def part_name(first: int, last: int, rows: int, unique: str) -> str:
     return f"offsets-{first:020d}-{last:020d}-{rows}-{unique}.parquet"
 
 
+def imported_name(number: int, first_known_us: int, rows: int, unique: str) -> str:
+    """Return the name of a part of a batch that came into the table directly.
+
+    Args:
+        number: Stands for the batch's name and content.
+        first_known_us: When the first of the batch was known, microseconds since 1970.
+        rows: How many readings the part holds.
+        unique: Tells it from other parts of the batch.
+    """
+    return f"imported-{number:016x}-{first_known_us:016d}-{rows}-{unique}.parquet"
+
+
+def import_of(path: str) -> tuple[int, int] | None:
+    """Return number and first moment of a batch that came directly, None where a part is of the log."""
+    words = path.rpartition("/")[2].removesuffix(".parquet").split("-")
+    if len(words) != 5 or words[0] != "imported":
+        return None
+    return int(words[1], 16), int(words[2])
+
+
 def part_offsets(path: str) -> tuple[int, int, int] | None:
     """Return first offset, last offset and number of rows a part's name tells, None for another file's name."""
     words = path.rpartition("/")[2].removesuffix(".parquet").split("-")

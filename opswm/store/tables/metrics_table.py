@@ -126,7 +126,13 @@ class MetricsTable:
             )
         return table
 
-    def commit(self, actions: Sequence[AddAction | RemoveAction], what: str, through: int | None = None) -> Snapshot:
+    def commit(
+        self,
+        actions: Sequence[AddAction | RemoveAction],
+        what: str,
+        through: int | None = None,
+        delivery: Transaction | None = None,
+    ) -> Snapshot:
         """Change the table in one step, while holding :meth:`writing`, and return it as read again from disk.
 
         The commit and its name are on disk when this returns.
@@ -135,11 +141,13 @@ class MetricsTable:
             actions: Parts to take in and out.
             what: Why, for the table's history.
             through: Offset of the log up to which it is filled then, where that changes.
+            delivery: Names a batch that comes into the table directly, and what it says.
 
         Raises:
             StoreError: When it cannot be written; either all of it is there then, or nothing.
         """
-        transactions = None if through is None else [Transaction(FILLED, through)]
+        transactions = [] if through is None else [Transaction(FILLED, through)]
+        transactions += [] if delivery is None else [delivery]
         try:
             table = self.load()
             table.create_write_transaction(
@@ -148,9 +156,9 @@ class MetricsTable:
                 table.schema(),
                 PARTITIONS,
                 commit_properties=CommitProperties(
-                    custom_metadata={"userMetadata": described(what, len(actions), through)},
+                    custom_metadata={"userMetadata": described(what, len(actions), len(transactions))},
                     max_commit_retries=0,
-                    app_transactions=transactions,
+                    app_transactions=transactions or None,
                 ),
                 post_commithook_properties=_NO_HOOKS,
             )

@@ -43,7 +43,19 @@ def write_part(
         OSError: When it cannot be written.
     """
     ordered = in_order(rows).cast(METRICS)
-    path = partition_folder(system) / part_name(first, last, ordered.num_rows, uuid.uuid4().hex)
+    name = part_name(first, last, ordered.num_rows, uuid.uuid4().hex)
+    return write_ordered(table, system, ordered, name, data_change=data_change)
+
+
+def write_ordered(
+    table: Path, system: SystemKey, ordered: pa.Table, name: str, *, data_change: bool = True
+) -> AddAction:
+    """Write readings that are in order as a part of a name; see :func:`write_part`.
+
+    Raises:
+        OSError: When it cannot be written.
+    """
+    path = partition_folder(system) / name
     file = table / path
     make_folder(file.parent)
     pq.write_table(

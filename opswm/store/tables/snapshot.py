@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.transaction import RemoveAction
 
-from opswm.store.tables.layout import FILLED, PARTITIONS, on_disk, part_offsets
+from opswm.store.tables.layout import FILLED, PARTITIONS, import_of, on_disk, part_offsets
 from opswm_schemas.ports import SystemKey
 
 
@@ -24,7 +24,8 @@ class Part:
         file: Where it is.
         size_bytes: Its length.
         num_rows: How many readings it holds.
-        first, last: Offsets of the log it covers for its system.
+        first, last: Offsets of the log it covers for its system; both 0 where it came into the table directly.
+        imported: Then, what stands for its batch, and when the first of that was known, microseconds since 1970.
         modified_ms: When it was made, milliseconds since 1970.
         event_from, event_to: Bounds of when its readings were measured, to the millisecond outwards.
         known_from: Before this none of it was known.
@@ -38,6 +39,7 @@ class Part:
     num_rows: int
     first: int
     last: int
+    imported: tuple[int, int] | None
     modified_ms: int
     event_from: datetime
     event_to: datetime
@@ -72,6 +74,11 @@ class Snapshot:
     through: int
     parts: Mapping[SystemKey, Sequence[Part]] = field(default_factory=dict)
 
+    def num_imports(self, system: SystemKey, as_of_us: int | None = None) -> int:
+        """Return how many batches of a system came into the table directly, or of these were known by a moment."""
+        batches = {part.imported for part in self.parts.get(system, ()) if part.imported is not None}
+        return sum(as_of_us is None or first_us <= as_of_us for _, first_us in batches)
+
     def all_parts(self) -> list[Part]:
         """Return the parts of all systems."""
         return [part for parts in self.parts.values() for part in parts]
@@ -85,7 +92,8 @@ def take_snapshot(table: DeltaTable, folder: Path) -> Snapshot:
     """
     parts: dict[SystemKey, list[Part]] = {}
     for row in pa.table(table.get_add_actions(flatten=True)).to_pylist():
-        offsets = part_offsets(row["path"])
+        imported = import_of(row["path"])
+        offsets = part_offsets(row["path"]) if imported is None else (0, 0)
         if offsets is None:
             raise ValueError(f"{row['path']} was not written by opswm; keep other writers away from {folder}")
         system = SystemKey(row["partition.tenant_id"], row["partition.system_id"])
@@ -97,6 +105,7 @@ def take_snapshot(table: DeltaTable, folder: Path) -> Snapshot:
             num_rows=row["num_records"],
             first=offsets[0],
             last=offsets[1],
+            imported=imported,
             modified_ms=row["modification_time"],
             event_from=row["min.event_at"],
             event_to=row["max.event_at"],

@@ -17,6 +17,7 @@ from opswm.errors import LogFullError, StoreError
 from opswm.instrument import timed
 from opswm.store.batches import in_order, last_of_steps
 from opswm.store.tables.background import Background
+from opswm.store.tables.bulk import BULK_ROWS, BulkImport
 from opswm.store.tables.damage import require_together
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.limits import TenantGate
@@ -24,7 +25,7 @@ from opswm.store.tables.log_tail import LogTail
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.part_reading import PartReader, Wanted
 from opswm.store.tables.snapshot import Snapshot
-from opswm_schemas.columns import METRICS
+from opswm_schemas.columns import INSTANT, METRICS
 from opswm_schemas.ports import Batch, IngestLog, SystemKey
 
 _LOG: Final = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class LoggedTelemetry:
         self.log = log
         self.table = table
         self.filler = filler
+        self._bulk = BulkImport(table)
         self._tail = LogTail(log)
         self._parts = PartReader()
         self._filled = 0
@@ -99,6 +101,9 @@ class LoggedTelemetry:
         with timed("store.append_metrics", rows=batch.table.num_rows):
             if self._gate is not None:
                 self._gate.require(batch)
+            if batch.table.num_rows >= BULK_ROWS:
+                self._bulk.append(batch)
+                return
             try:
                 self.log.append([batch])
             except LogFullError:
@@ -140,7 +145,9 @@ class LoggedTelemetry:
             BadInputError: On a naive moment.
             StoreError: When the log cannot be read.
         """
-        return self.log.count(system, None if as_of is None else to_utc(as_of))
+        horizon = None if as_of is None else to_utc(as_of)
+        horizon_us = None if horizon is None else int(pa.scalar(horizon, INSTANT).value)
+        return self.log.count(system, horizon) + self._snapshot().num_imports(system, horizon_us)
 
     def check(self) -> None:
         """Look at log and table, and do no more.

@@ -158,7 +158,7 @@ class Upkeep:
         chosen: list[Sequence[Part]] = []
         rows = 0
         for parts in snapshot.parts.values():
-            run = next_run(parts, self._config)
+            run = next_run([part for part in parts if part.imported is None], self._config)
             size = sum(part.num_rows for part in run)
             if run and (not chosen or rows + size <= self._config.max_rows):
                 chosen.append(run)

@@ -39,9 +39,8 @@ def channels_of(system: SystemKey) -> Collection[str]:
 def rows(*changes: Mapping[str, object]) -> pa.Table:
     """Return rows as a stream brings them: one good, then each bad one, then one good."""
     fields = [pa.field(field.name, field.type) for field in METRICS]
-    return pa.Table.from_pylist(
-        [GOOD, *(GOOD | change for change in changes), GOOD | {"value": 2.0}], pa.schema(fields)
-    )
+    found = [{**GOOD, **change} for change in ({}, *changes, {"value": 2.0})]
+    return pa.Table.from_pylist(found, pa.schema(fields))
 
 
 def test_each_bad_row_has_its_reason_and_the_rest_is_stored(tmp_path: Path) -> None:
