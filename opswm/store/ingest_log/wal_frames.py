@@ -7,6 +7,7 @@ synced before the next frame was written: then acknowledged data are damaged.
 """
 
 import struct
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -82,6 +83,7 @@ def _damaged_frame(stream: BinaryIO, page_bytes: int, order: str, salts: bytes, 
     return None
 
 
+@cache
 def _weights(pairs: int) -> tuple[Words, Words, Words]:
     """Return what each pair of words, left and right, adds to both sums behind the last pair, and what the sums become.
 

@@ -1,5 +1,6 @@
 """Each implementation of the ingest log, as something that can be opened again."""
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,13 +13,38 @@ Open = Callable[[int], Log]
 """Opens the one log of a test, as another process would, with room for some bytes."""
 
 
-@pytest.fixture
-def open_log(tmp_path: Path) -> Iterator[Open]:
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[str]:
+    """Addresses of a cluster of three brokers that the Kafka client library plays within this process."""
+    kafka = pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed (extra 'kafka')")
+    cluster = kafka.Producer({"test.mock.num.brokers": 3, "log_level": 0})
+    found = cluster.list_topics(timeout=30.0).brokers.values()
+    yield ",".join(f"{broker.host}:{broker.port}" for broker in found)
+    del cluster
+
+
+@pytest.fixture(params=["sqlite", "kafka"])
+def open_log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Opens the log of this test; what is open is closed behind it."""
     opened: list[Log] = []
 
+    def open_sqlite(max_bytes: int) -> Log:
+        return SqliteIngestLog(tmp_path / "log" / "ingest.sqlite", SqliteIngestLogConfig(max_bytes=max_bytes))
+
+    def open_kafka(max_bytes: int) -> Log:
+        from opswm.store.ingest_log.kafka_log import KafkaIngestLog, KafkaIngestLogConfig
+
+        servers = request.getfixturevalue("brokers")
+        return KafkaIngestLog(
+            KafkaIngestLogConfig(servers, topic=f"log-{topic}", max_bytes=max_bytes, settings={"log_level": 0})
+        )
+
+    topic = uuid.uuid4().hex
+    if request.param == "kafka":
+        request.getfixturevalue("brokers")
+
     def open_one(max_bytes: int) -> Log:
-        opened.append(SqliteIngestLog(tmp_path / "log" / "ingest.sqlite", SqliteIngestLogConfig(max_bytes=max_bytes)))
+        opened.append((open_sqlite if request.param == "sqlite" else open_kafka)(max_bytes))
         return opened[-1]
 
     yield open_one
