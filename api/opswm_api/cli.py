@@ -1,7 +1,8 @@
 """The command line ``opswm``: one verb per module of ``opswm_api.commands``.
 
 Exit codes: 0 recommend or done, 2 bad input (the message says where, what is allowed and what to do),
-3 inconclusive. Answers go to stdout and errors to stderr, both as JSON with ``--json``.
+3 inconclusive, 4 a damaged store (``opswm doctor``). Answers go to stdout and errors to stderr, both as JSON with
+``--json``.
 """
 
 import sys
@@ -12,7 +13,19 @@ from pydantic import ValidationError
 
 from opswm.errors import BadInputError, OpswmError
 from opswm_api import console
-from opswm_api.commands import bench, demo, describe, import_recordings, ingest, rank, serve, simulate, train, whatif
+from opswm_api.commands import (
+    bench,
+    demo,
+    describe,
+    doctor,
+    import_recordings,
+    ingest,
+    rank,
+    serve,
+    simulate,
+    train,
+    whatif,
+)
 from opswm_api.commands import version as version_verb
 from opswm_schemas.actions.lifecycle import LifecycleError
 from opswm_schemas.recordings.problem import RecordingError
@@ -35,6 +48,7 @@ def build_cli() -> typer.Typer:
     app.command("import")(import_recordings.import_recordings)
     app.command("ingest")(ingest.ingest)
     app.command("describe")(describe.describe)
+    app.command("doctor")(doctor.doctor)
     app.command("simulate")(simulate.simulate)
     app.command("train")(train.train)
     app.command("rank")(rank.rank)
