@@ -24,7 +24,6 @@ from opswm.store.tables.kept import read_kept, write_kept
 from opswm.store.tables.layout import imported_name
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.part_files import write_ordered
-from opswm_schemas.columns import METRICS
 from opswm_schemas.ports import Batch, SystemKey
 
 BULK_ROWS: Final = 1_000_000
@@ -57,7 +56,7 @@ class BulkImport:
             StoreError: When it cannot be written, or others keep writing the table; nothing of it is there then.
         """
         with timed("store.import", rows=batch.table.num_rows):
-            ordered = in_order(admit_metrics(batch.table)).cast(METRICS)
+            ordered = in_order(encoded(admit_metrics(batch.table)))
             number = bulk_number(ordered)
             with self._table.writing(_WAIT_S) as free:
                 if not free:
@@ -97,21 +96,28 @@ class BulkImport:
             return list(pool.map(write, range(0, ordered.num_rows, size)))
 
 
+def encoded(admitted: pa.Table) -> pa.Table:
+    """Return readings with each channel's name once: what follows then compares numbers, not texts."""
+    channels = admitted["channel_id"].combine_chunks().dictionary_encode()
+    return admitted.set_column(0, "channel_id", channels)
+
+
 def bulk_number(ordered: pa.Table) -> int:
     """Return a number in [0, 2**62) that stands for what a large batch says, as ``content_number`` for a small one.
 
-    Channels are told by their place among the batch's channels, which takes a tenth of the time.
-
     Args:
-        ordered: An admitted batch in order.
+        ordered: An encoded batch in order.
     """
-    channels = ordered["channel_id"].combine_chunks().dictionary_encode()
+    column = ordered["channel_id"].combine_chunks()
+    indices, names = np.asarray(column.indices), column.dictionary.to_pylist()
+    # Names by first use, so that the number does not depend on how the sender's rows were ordered.
+    _, first = np.unique(indices, return_index=True)
     digest = hashlib.sha256()
-    for name in channels.dictionary.to_pylist():
-        digest.update(f"{len(name)}:{name}".encode())
-    digest.update(np.asarray(channels.indices).tobytes())
-    rest = ordered.drop_columns("channel_id")
-    digest.update(content_number(rest).to_bytes(8))
+    for place in np.sort(first):
+        name = names[indices[place]]
+        digest.update(f"{len(name)}:{name};".encode())
+    digest.update(np.flatnonzero(np.diff(indices)).tobytes())
+    digest.update(content_number(ordered.drop_columns("channel_id")).to_bytes(8))
     return int.from_bytes(digest.digest()[:8]) >> 2
 
 
