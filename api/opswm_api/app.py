@@ -22,12 +22,17 @@ from opswm_api.routes import (
     recordings,
     systems,
     telemetry,
+    webhooks,
     whatif,
 )
 from opswm_api.self_telemetry import SelfTelemetry, silent
 from opswm_api.service_wiring import open_services
 from opswm_api.services import Services
 from opswm_api.settings import Settings
+
+_NOUNS = (
+    systems, telemetry, recordings, events, actions, webhooks, action_requests, forecasts, whatif, rankings,
+)  # fmt: skip
 
 _DESCRIPTION = (
     "What happens if I do X? Telemetry, topology and typed operator actions go in; ranked interventions with honest "
@@ -77,7 +82,9 @@ def create_app(
                 BodyLimitMiddleware,
                 default_bytes=settings.max_body_bytes,
                 rules=[
-                    BodyLimit(re.compile(r"/v1/systems/[^/]+/telemetry"), settings.max_telemetry_bytes),
+                    BodyLimit(
+                        re.compile(r"/v1/systems/[^/]+/(telemetry|webhooks/[^/]+)"), settings.max_telemetry_bytes
+                    ),
                     BodyLimit(re.compile(r"/v1/systems/[^/]+/recordings"), settings.max_recording_bytes),
                 ],
             )
@@ -86,7 +93,7 @@ def create_app(
     app.state.settings = settings
     app.state.services = services
     app.include_router(health.router)
-    for noun in (systems, telemetry, recordings, events, actions, action_requests, forecasts, whatif, rankings):
+    for noun in _NOUNS:
         router: APIRouter = noun.router
         app.include_router(router, prefix="/v1")
     install_error_handlers(app)

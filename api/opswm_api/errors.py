@@ -1,6 +1,7 @@
 """From errors of every layer to problem documents; nothing internal leaves the service."""
 
 import logging
+import math
 from typing import Final
 
 from fastapi import FastAPI, Request
@@ -9,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import compile_path
 
-from opswm.errors import BadInputError, CheckpointError, NotFoundError, OpswmError, StoreError
+from opswm.errors import BadInputError, CheckpointError, LogFullError, NotFoundError, OpswmError, StoreError
 from opswm_api.pointers import problem_items
 from opswm_api.problem_documents import ProblemItem
 from opswm_api.problems import ProblemError, problem_response
@@ -57,6 +58,9 @@ def translate(error: Exception) -> ProblemError:
             )
         case BadInputError():
             return ProblemError(422, str(error), kind="bad-input")
+        case LogFullError():
+            wait = {"Retry-After": str(math.ceil(error.retry_after_s))}
+            return ProblemError(503, str(error), kind="busy", headers=wait)
         case CheckpointError() | StoreError():
             _LOG.error("%s", error, exc_info=error)
             part = "world model" if isinstance(error, CheckpointError) else "store"

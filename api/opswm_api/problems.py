@@ -12,6 +12,8 @@ PROBLEM_JSON = "application/problem+json"
 
 TITLES: Mapping[int, str] = {
     400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict with the present state",

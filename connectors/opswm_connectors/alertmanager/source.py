@@ -13,6 +13,8 @@ from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.observed import facts_of
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_token
+from opswm_connectors.webhooks.webhook import Webhook
+from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event, Severity
 
 VERSION: Final = "4"
@@ -58,12 +60,13 @@ def verify(delivery: Delivery, secret: bytes) -> None:
     require_token(secret, delivery.headers.get("authorization"))
 
 
-def translate(delivery: Delivery, places: Places, config: AlertmanagerConfig | None = None) -> Facts:
+def translate(delivery: Delivery, system: SystemKey, places: Places, config: AlertmanagerConfig | None = None) -> Facts:
     """Return the events that a notification tells.
 
     Args:
         delivery: The request.
-        places: Entities of the system.
+        system: Whose alerts they are.
+        places: Its entities.
         config: How alerts are read.
 
     Raises:
@@ -119,3 +122,6 @@ def _texts(labels: Any) -> dict[str, str] | None:
     if not isinstance(labels, dict):
         return None
     return {text_of(key, 200): text_of(value) for key, value in list(labels.items())[:_MOST_LABELS]}
+
+
+WEBHOOK: Final = Webhook("Prometheus Alertmanager, version 4", "bearer token", verify, translate)

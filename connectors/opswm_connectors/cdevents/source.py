@@ -21,6 +21,7 @@ from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.observed import Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_token
+from opswm_connectors.webhooks.webhook import Webhook
 from opswm_schemas.actions.parameters import Deploy, Parameters, Rollback
 from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
@@ -168,3 +169,6 @@ def _package(purl: str) -> tuple[str, str]:
     """Return name and version of a package URL such as ``pkg:oci/cart@sha256%3A0b31``."""
     path, _, version = purl.partition("?")[0].partition("#")[0].removeprefix("pkg:").partition("@")
     return unquote(path.rpartition("/")[2]), unquote(version)
+
+
+WEBHOOK: Final = Webhook("CDEvents over CloudEvents 1.0.2", "bearer token", verify, translate)

@@ -14,6 +14,8 @@ from opswm_connectors.webhooks.documents import at, members, text_at
 from opswm_connectors.webhooks.instants import duration_s, instant
 from opswm_connectors.webhooks.observed import ActorKind, Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Place, Places
+from opswm_connectors.webhooks.signatures import require_token
+from opswm_connectors.webhooks.webhook import Webhook
 from opswm_schemas.actions.parameters import FaultInjection
 from opswm_schemas.ports import SystemKey
 
@@ -21,6 +23,15 @@ SOURCE: Final = "chaos-mesh"
 _GROUP: Final = "chaos-mesh.org/"
 _KIND: Final = re.compile(r"([A-Z][A-Za-z]+)Chaos")
 _APP_LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app", "k8s-app")
+
+
+def verify(delivery: Delivery, secret: bytes) -> None:
+    """Check the bearer token of whoever forwards the objects.
+
+    Raises:
+        RefusedDeliveryError: When it is not the one agreed on.
+    """
+    require_token(secret, delivery.headers.get("authorization"))
 
 
 def translate(delivery: Delivery, system: SystemKey, places: Places) -> Facts:
@@ -87,3 +98,6 @@ def _place(selector: Any, places: Places) -> Place | None:
         if place := places.find([], {"k8s.deployment.name": name, "k8s.namespace.name": namespace}):
             return place
     return places.find(names)
+
+
+WEBHOOK: Final = Webhook("Chaos Mesh experiments", "bearer token", verify, translate)

@@ -15,6 +15,7 @@ from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.observed import ActorKind, Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_signature
+from opswm_connectors.webhooks.webhook import Webhook
 from opswm_schemas.actions.lifecycle import ActionStatus
 from opswm_schemas.actions.parameters import Deploy
 from opswm_schemas.ports import SystemKey
@@ -110,3 +111,6 @@ def _steps(deployment: Mapping[str, Any], status: Any) -> tuple[list[Step], str]
 def _purl(document: Mapping[str, Any], deployment: Mapping[str, Any]) -> str | None:
     full_name, sha = text_at(document, "repository", "full_name"), text_of(deployment.get("sha"), 64)
     return f"pkg:github/{full_name.lower()}@{sha}" if full_name and sha else None
+
+
+WEBHOOK: Final = Webhook("GitHub deployments", "HMAC-SHA256 of the body", verify, translate)

@@ -18,6 +18,7 @@ from opswm_connectors.webhooks.documents import at
 from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.places import Place, Places
 from opswm_connectors.webhooks.signatures import require_token
+from opswm_connectors.webhooks.webhook import Webhook
 from opswm_schemas.actions.parameters import Parameters
 from opswm_schemas.actions.record import Action, Actor, Source, Target, Transition
 from opswm_schemas.plausible import clock_problem
@@ -154,3 +155,6 @@ def _place(places: Places, resource: str, name: str, namespace: str) -> Place | 
         if place := places.find([], {key: owner, "k8s.namespace.name": namespace}):
             return place
     return places.find(spaced)
+
+
+WEBHOOK: Final = Webhook("Kubernetes audit log, audit.k8s.io/v1", "bearer token", verify, translate)

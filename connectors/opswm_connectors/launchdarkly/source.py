@@ -15,6 +15,7 @@ from opswm_connectors.webhooks.documents import at, members, text_at
 from opswm_connectors.webhooks.observed import ActorKind, Step, facts_of, observed_action
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_signature
+from opswm_connectors.webhooks.webhook import Webhook
 from opswm_schemas.actions.parameters import FeatureFlag
 from opswm_schemas.base import EARLIEST, LATEST
 from opswm_schemas.ports import SystemKey
@@ -103,3 +104,6 @@ def _instant_ms(value: Any) -> datetime | None:
     if not EARLIEST.timestamp() <= value / 1_000.0 < LATEST.timestamp():
         return None
     return datetime.fromtimestamp(value // 1_000, UTC).replace(microsecond=value % 1_000 * 1_000)
+
+
+WEBHOOK: Final = Webhook("LaunchDarkly audit log", "HMAC-SHA256 of the body", verify, translate)

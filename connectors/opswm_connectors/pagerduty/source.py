@@ -13,6 +13,8 @@ from opswm_connectors.webhooks.instants import instant
 from opswm_connectors.webhooks.observed import facts_of
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import require_signature
+from opswm_connectors.webhooks.webhook import Webhook
+from opswm_schemas.ports import SystemKey
 from opswm_schemas.telemetry import Event
 
 SOURCE: Final = "pagerduty"
@@ -32,12 +34,13 @@ def verify(delivery: Delivery, secret: bytes) -> None:
     require_signature(secret, delivery.body, marks)
 
 
-def translate(delivery: Delivery, places: Places) -> Facts:
+def translate(delivery: Delivery, system: SystemKey, places: Places) -> Facts:
     """Return the events that a webhook tells; other types of event are passed over.
 
     Args:
         delivery: The request.
-        places: Entities of the system.
+        system: Whose incidents they are.
+        places: Its entities.
 
     Raises:
         TerminalSourceError: When the body is no webhook of version 3.
@@ -71,3 +74,6 @@ def translate(delivery: Delivery, places: Places) -> Facts:
             },
         ),
     )
+
+
+WEBHOOK: Final = Webhook("PagerDuty, version 3", "HMAC-SHA256 of the body", verify, translate)

@@ -6,6 +6,9 @@ from typing import Final
 
 from opswm_schemas.descriptor import Entity, SystemDescriptor
 
+ALIAS: Final = "opswm.alias"
+"""Attribute of an entity with what sources call it, separated by commas."""
+
 NAME_CONFIDENCE: Final = 0.7
 """How sure an entity is that was found by its bare name."""
 
@@ -41,17 +44,19 @@ class Places:
     aliases: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, descriptor: SystemDescriptor, aliases: Mapping[str, str] | None = None) -> "Places":
-        """Return the places of a system.
+    def of(cls, descriptor: SystemDescriptor) -> "Places":
+        """Return the places of a system, with the aliases that its entities list in attribute ``opswm.alias``.
 
-        Raises:
-            ValueError: When an alias stands for an entity that the descriptor does not list.
+        An alias that two entities list stands for neither.
         """
-        known = {entity.entity_id for entity in descriptor.entities}
-        foreign = sorted(set((aliases or {}).values()) - known)
-        if foreign:
-            raise ValueError(f"aliases stand for entities {foreign[:5]}, which the descriptor does not list")
-        return cls(descriptor.entities, aliases or {})
+        listed = [
+            (alias.strip(), entity.entity_id)
+            for entity in descriptor.entities
+            for alias in entity.attributes.get(ALIAS, "").split(",")
+            if alias.strip()
+        ]
+        owners = {alias: {owner for other, owner in listed if other == alias} for alias, _ in listed}
+        return cls(descriptor.entities, {alias: owner for alias, owner in listed if len(owners[alias]) == 1})
 
     def find(self, names: Sequence[str], attributes: Mapping[str, str] | None = None) -> Place | None:
         """Return the entity meant, or None where none or several fit.

@@ -14,8 +14,10 @@ from opswm_connectors.webhooks.delivery import Delivery
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import RefusedDeliveryError
 from opswm_schemas.descriptor import Entity
+from opswm_schemas.ports import SystemKey
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+SHOP = SystemKey("default", "shop")
 PLACES = Places([Entity(entity_id="cart", kind="service", name="Cart API")])
 
 
@@ -41,7 +43,7 @@ def webhook(kind: str = "incident.triggered", **changes: Any) -> Delivery:
 )
 def test_incidents_open_and_close(kind: str, opened: bool) -> None:
     """Triggered and reopened incidents open, resolved ones close, on the service's entity and when they occurred."""
-    (event,) = translate(webhook(kind), PLACES).events
+    (event,) = translate(webhook(kind), SHOP, PLACES).events
     assert event.type == ("incident_opened" if opened else "incident_closed")
     assert (event.entity_id, event.name, event.severity) == ("cart", "Cart is slow", "error" if opened else "info")
     assert event.event_at == datetime(2026, 3, 2, 11, 58, tzinfo=UTC)
@@ -51,14 +53,16 @@ def test_incidents_open_and_close(kind: str, opened: bool) -> None:
 
 def test_other_events_say_nothing() -> None:
     """Acknowledgements, notes and changes of people are passed over."""
-    assert translate(webhook("incident.acknowledged"), PLACES) == translate(webhook("service.updated"), PLACES)
-    assert translate(webhook("incident.annotated"), PLACES).events == ()
+    assert translate(webhook("incident.acknowledged"), SHOP, PLACES) == translate(
+        webhook("service.updated"), SHOP, PLACES
+    )
+    assert translate(webhook("incident.annotated"), SHOP, PLACES).events == ()
 
 
 @pytest.mark.parametrize(("when", "reason"), [("soon", "instant"), ("2026-05-02T12:00:00Z", "more than a day before")])
 def test_an_impossible_moment_is_told(when: str, reason: str) -> None:
     """An event without a moment, or of a far future, is left out with the reason."""
-    facts = translate(webhook(occurred_at=when), PLACES)
+    facts = translate(webhook(occurred_at=when), SHOP, PLACES)
     assert facts.events == ()
     assert reason in facts.left_out[0]
 
@@ -67,7 +71,7 @@ def test_an_impossible_moment_is_told(when: str, reason: str) -> None:
 def test_other_bodies_are_refused(body: bytes) -> None:
     """What is no webhook of version 3 is a terminal error."""
     with pytest.raises(TerminalSourceError):
-        translate(Delivery({}, body, NOON), PLACES)
+        translate(Delivery({}, body, NOON), SHOP, PLACES)
 
 
 def test_only_signed_bodies_are_heard() -> None:

@@ -18,7 +18,7 @@ from opswm_connectors.webhooks.signatures import (
     require_signature,
     require_token,
 )
-from opswm_schemas.descriptor import Entity
+from opswm_schemas.descriptor import Entity, SystemDescriptor
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PLACES = Places(
@@ -119,13 +119,15 @@ def test_an_entity_is_found_by_alias_then_attributes_then_name() -> None:
     assert PLACES.find([], {"k8s.deployment.name": "cart", "k8s.namespace.name": "other"}) is None
 
 
-def test_an_alias_of_an_unknown_entity_is_refused() -> None:
-    """A misspelt entity in the configuration is told when it is read."""
-    from tests.core.store.shop import shop
-
-    with pytest.raises(ValueError, match="wev"):
-        Places.of(shop(), {"front": "wev"})
-    assert Places.of(shop(), {"front": "web"}).find(["front"]) == Place("web", 1.0)
+def test_aliases_are_listed_by_entities() -> None:
+    """An entity lists what sources call it; what two of them list stands for neither."""
+    entities = [
+        Entity(entity_id="web", kind="service", attributes={"opswm.alias": "front, shop/web,both"}),
+        Entity(entity_id="db", kind="database", attributes={"opswm.alias": "both,,"}),
+    ]
+    places = Places.of(SystemDescriptor(system_id="shop", entities=entities))
+    assert places.aliases == {"front": "web", "shop/web": "web"}
+    assert places.find(["both"]) is None
 
 
 def test_durations_are_seconds() -> None:
