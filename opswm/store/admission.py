@@ -13,6 +13,9 @@ from opswm_schemas.columns import METRICS
 
 _UTC_NAMES: Final = frozenset({"UTC", "Etc/UTC", "Z", "+00:00"})
 _SHOWN: Final = 5
+_EARLIEST_US, _LATEST_US = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
+_OF_HISTOGRAMS: Final = ("upper_bounds", "counts", "histogram_scale")
+_KEPT: Final = pa.schema([field.with_nullable(True) for field in METRICS])
 
 MAX_CHANNEL_ID_BYTES: Final = 1_024
 """Longest channel id of a reading; what is longer is no name, and no descriptor lists it."""
@@ -38,23 +41,26 @@ def admit_metrics(table: pa.Table) -> pa.Table:
         raise BadInputError("the batch has no rows; leave it out, or check the export that made it")
     table = typed_metrics(table)
     for name in ("channel_id", "event_at", "known_at"):
-        _refuse(pc.is_null(table[name]), f"column {name!r} is empty", "every reading needs it")
+        if table[name].null_count:
+            _refuse(pc.is_null(table[name]), f"column {name!r} is empty", "every reading needs it")
+    lengths = np.asarray(pc.binary_length(table["channel_id"]))
     _refuse(
-        pc.greater(pc.binary_length(table["channel_id"]), MAX_CHANNEL_ID_BYTES),
+        lengths > MAX_CHANNEL_ID_BYTES,
         f"column 'channel_id' is longer than {MAX_CHANNEL_ID_BYTES} bytes",
         "check whether the source puts texts into its labels",
     )
     for name in ("event_at", "known_at"):
         instants = _instants(table[name])
-        early, late = (int(moment.timestamp()) * 1_000_000 for moment in (EARLIEST, LATEST))
         _refuse(
-            (instants < early) | (instants >= late),
+            (instants < _EARLIEST_US) | (instants >= _LATEST_US),
             f"column {name!r} is outside {EARLIEST:%Y} to {LATEST:%Y}",
             "check whether the source counts in seconds, milliseconds or nanoseconds",
         )
     for name in ("value", "zero_count"):
-        _refuse(_not_finite(table[name]), f"column {name!r} is NaN or infinite", "leave out what was not measured")
-    _check_readings(table)
+        if not _is_empty(table[name]):
+            _refuse(_not_finite(table[name]), f"column {name!r} is NaN or infinite", "leave out what was not measured")
+    if table["value"].null_count or not all(_is_empty(table[name]) for name in _OF_HISTOGRAMS):
+        _check_readings(table)
     return table
 
 
@@ -90,10 +96,11 @@ def _cast(table: pa.Table) -> pa.Table:
         _check_type(field, column.type)
         try:
             # Resolutions finer than a microsecond are cut; every other loss is refused.
-            columns.append(column.cast(field.type, safe=not pa.types.is_timestamp(field.type)))
+            same = column.type == field.type
+            columns.append(column if same else column.cast(field.type, safe=not pa.types.is_timestamp(field.type)))
         except pa.ArrowInvalid as problem:
             raise BadInputError(f"column {field.name!r} cannot be read as {field.type}: {problem}") from problem
-    return pa.table(columns, schema=pa.schema([field.with_nullable(True) for field in METRICS]))
+    return pa.table(columns, schema=_KEPT)
 
 
 def _check_type(field: pa.Field, given: pa.DataType) -> None:
@@ -170,6 +177,10 @@ def _in_lists(element: NDArray[np.bool_], starts: NDArray[np.int64], lengths: ND
     """Return per row whether any of its elements is marked."""
     total = np.concatenate([[0], np.cumsum(element)])
     return np.asarray(total[starts + lengths] > total[starts])
+
+
+def _is_empty(column: pa.ChunkedArray) -> bool:
+    return bool(column.null_count == len(column))
 
 
 def _there(column: pa.ChunkedArray) -> NDArray[np.bool_]:
