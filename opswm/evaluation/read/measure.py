@@ -1,5 +1,6 @@
 """Times readings in a process of their own, so that caches and peak memory are theirs alone."""
 
+import math
 import multiprocessing
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Final
 from opswm.errors import StoreError
 from opswm.evaluation.read.readers import Way, Window, reader
 
+_FEWEST: Final = 4
 _STATUS: Final = Path("/proc/self/status")
 
 
@@ -36,30 +38,36 @@ class Timed:
     peak_bytes: int
 
 
-def time_reading(way: Way, folder: Path, log: Path, windows: Sequence[Window]) -> Timed:
+def time_reading(way: Way, folder: Path, log: Path, windows: Sequence[Window], at_most_s: float = math.inf) -> Timed:
     """Return what reading windows one after the other takes in a new process.
 
     Args:
         way: How they are read.
         folder: Where the table is.
         log: Where the ingest log before it is.
-        windows: All of as many channels and ticks.
+        windows: All of as many channels and ticks; at least four.
+        at_most_s: After so long no further window is begun, but for the first four.
 
     Raises:
         StoreError: When windows give different numbers of readings, since they must not.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as process:
-        return process.submit(_run, way, folder, log, tuple(windows)).result()
+        return process.submit(_run, way, folder, log, tuple(windows), at_most_s).result()
 
 
-def _run(way: Way, folder: Path, log: Path, windows: Sequence[Window]) -> Timed:
+def _run(way: Way, folder: Path, log: Path, windows: Sequence[Window], at_most_s: float) -> Timed:
     for file in folder.rglob("*.parquet"):
         _forget(file)
     before = _memory("VmRSS")
     read = reader(way, folder, log)
-    seconds, cpu_seconds, found = [], [], set()
+    seconds: list[float] = []
+    cpu_seconds: list[float] = []
+    found: set[int] = set()
+    began = perf_counter()
     for window in windows:
+        if len(seconds) >= _FEWEST and perf_counter() - began > at_most_s:
+            break
         since, cpu_since = perf_counter(), process_time()
         found.add(read(window))
         seconds.append(perf_counter() - since)
