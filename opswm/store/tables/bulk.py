@@ -67,7 +67,7 @@ class BulkImport:
         if not self._table.exists():
             self._table.create()
         system = batch.system
-        name = f"opswm/import/{'/'.join((system.tenant_id, system.system_id, batch.source, batch.batch_id))}"
+        name = f"opswm-import/{'/'.join((system.tenant_id, system.system_id, batch.source, batch.batch_id))}"
         known = self._table.load().transaction_version(name)
         if known is not None:
             require_same(batch.batch_id, known, number)

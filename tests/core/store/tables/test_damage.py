@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from opswm.errors import StoreError
 from opswm.store.tables.damage import mend
@@ -78,8 +79,13 @@ DAMAGES: dict[str, Callable[[Path], None]] = {
 }
 
 
+def some_slow(*quick: str) -> list[ParameterSet]:
+    """Return every damage; those that are not named wait for the slow tier."""
+    return [pytest.param(name, marks=() if name in quick else pytest.mark.slow) for name in DAMAGES]
+
+
 @pytest.mark.parametrize("copied", [True, False])
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", some_slow("empty", "without its last line", "missing"))
 def test_a_damaged_last_commit_is_repaired(tmp_path: Path, damage: str, copied: bool) -> None:
     """From its copy, or else from the log, as long as that still has it: the same is read, once."""
     log = MemoryLog()
@@ -129,7 +135,7 @@ def test_a_hole_nothing_can_fill_is_an_error(tmp_path: Path) -> None:
         mended(tmp_path / "t", log)
 
 
-@pytest.mark.parametrize("damage", [name for name in DAMAGES if name != "without its last line"])
+@pytest.mark.parametrize("damage", some_slow("half", "zeros", "missing"))
 def test_a_damaged_part_is_written_again_from_the_log(tmp_path: Path, damage: str) -> None:
     """A part that is missing, short or not Parquet any more is made anew while the log holds its batches."""
     log = MemoryLog()
