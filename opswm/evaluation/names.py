@@ -12,7 +12,7 @@ MODELS: Final = (
     "lightgbm_forecast", "lightgbm_effect", "lightgbm_lambdarank", "seasonal_naive", "autoets", "tsmixerx", "nhits",
     "tft", "chronos2", "pets", "lewm", "rssm", "gnet", "dowhy_gcm", "queue_twin", "behaviour_cloning", "more_workers",
     "more_cores_per_slot", "persistence", "capacity_regression", "lightgbm_monotone", "ciw",
-    "opswm_duckdb", "pyarrow", "duckdb", "polars", "",
+    "opswm_duckdb", "pyarrow", "duckdb", "polars", "sqlite", "deltalake", "",
 )  # fmt: skip
 """Who was measured; empty where it is the software itself."""
 

@@ -203,6 +203,36 @@ def bench_read(
     _report(found, out, as_json, None)
 
 
+@bench.command("ingest")
+def bench_ingest(
+    series: Annotated[int, typer.Option("--series", min=2_000, max=10_000_000, help="Distinct ones.")] = 1_000_000,
+    threads: Annotated[int, typer.Option("--threads", min=1, max=256, help="That send at once.")] = 8,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=100, help="The median counts.")] = 5,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="Folder on the disk to measure; logs are made and removed in it.")
+    ] = None,
+    out: Out = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Samples a second acknowledged as durable by the ingest log, beside SQLite and Delta alone and the disk's syncs.
+
+    Series of ten labels, one sample each, in requests of 2,000.
+    """
+    from importlib.metadata import version
+
+    from opswm.evaluation.ingest.bench import IngestConfig
+    from opswm.evaluation.ingest.bench import bench_ingest as run
+
+    if out is not None:
+        require_writable(out)
+    if work is not None and not work.is_dir():
+        raise BadInputError(f"{work} is no folder; make it, or leave out --work")
+    with progress("appending", "steps") as advance:
+        found = run(IngestConfig(series=series, threads=threads, rounds=rounds), version("opswm"), seed, work, advance)
+    _report(found, out, as_json, None)
+
+
 DEMO_METRICS = ("regret", "regret_raw", "top1", "kendall_tau_b", "sign_agreement", "coverage90", "abstention")
 """Columns of the demo's table; the result file has them all."""
 
