@@ -170,7 +170,7 @@ def recovery_ticks(weighted: NDArray[np.float64]) -> int:
 
 
 def _live_one(plan: EpisodePlan, seed: int, most_rps: float) -> _Past:
-    healthy = healthy_system(plan.system, seed, plan.step_s, plan.entities, most_rps)
+    healthy = healthy_system(plan.system, seed, plan.step_s, plan.entities, most_rps, plan.actions)
     calm = np.random.default_rng([seed, 3]).random() < plan.calm_share
     first_s = float(healthy.world.second)
     context_s = float(plan.context_ticks * plan.step_s)

@@ -210,7 +210,16 @@ class Fleet:
         if len(staying) > wanted:
             for replica in sorted(staying, key=lambda one: (one.ready, -one.number))[: len(staying) - wanted]:
                 self.retire(replica)
+        self._let_go()
         self._sort()
+
+    def _let_go(self) -> None:
+        """Retire replicas that are to be replaced and for which no other is awaited any more."""
+        outgoing = [replica for replica in self.replicas if replica.outgoing]
+        if outgoing:
+            awaited = sum(not (one.ready or one.outgoing or one.waits) for one in self.replicas)
+            for replica in outgoing[: max(0, len(outgoing) - awaited)]:
+                self.retire(replica)
 
     def retire(self, replica: Replica) -> None:
         """Send a replica no more requests; it finishes what it has, within its grace."""

@@ -18,7 +18,8 @@ from opswm.simulation.kernel.sizing import usual
 from opswm.simulation.kernel.topologies import random_blueprint
 from opswm.simulation.kernel.web_shop import web_shop
 
-MOST_RPS: Final = 400.0
+Actions = Literal["usual", "all"]
+MOST_RPS: Final = 200.0
 SETTLING_S: Final = 90
 LOOKED_AT_S: Final = 60
 MOST_ERRORS: Final = 0.02
@@ -39,7 +40,12 @@ def settle_ticks(step_s: int) -> int:
 
 
 def healthy_system(
-    system: Literal["web_shop", "random"], seed: int, step_s: int, entities: int | None, most_rps: float
+    system: Literal["web_shop", "random"],
+    seed: int,
+    step_s: int,
+    entities: int | None,
+    most_rps: float,
+    actions: Actions = "usual",
 ) -> Healthy:
     """Return a settled system that errs on less than two first attempts in a hundred, or the last one drawn.
 
@@ -49,14 +55,15 @@ def healthy_system(
         step_s: Telemetry step.
         entities: Rough number of entities of a random system; as drawn where left out.
         most_rps: Requests per second at all parts of a random system together, at most.
+        actions: Whether every type of action can be taken in a random system, or the usual ones.
     """
     draws = DRAWS if system == "random" else 1
     for draw in range(draws):
         blueprint = web_shop(step_s)
         if system == "random":
-            blueprint = lowered(
-                random_blueprint(np.random.default_rng([seed, draw, 1]), entities, step_s=step_s), most_rps
-            )
+            rng = np.random.default_rng([seed, draw, 1])
+            drawn = random_blueprint(rng, entities, step_s=step_s, actions=actions)
+            blueprint = lowered(drawn, most_rps, actions)
         world = World(blueprint, seed)
         world.run(max(1, SETTLING_S // step_s), record=False)
         seen = world.run(settle_ticks(step_s) - max(1, SETTLING_S // step_s))
@@ -74,12 +81,13 @@ def total_rps(blueprint: Blueprint) -> float:
     return float(sum(usual(blueprint.parts, blueprint.links, blueprint.inlets).rate_rps.values()))
 
 
-def lowered(blueprint: Blueprint, most_rps: float) -> Blueprint:
+def lowered(blueprint: Blueprint, most_rps: float, actions: Actions = "usual") -> Blueprint:
     """Return the system with its demand lowered as far as needed and everything sized for that.
 
     Args:
         blueprint: A finished system.
         most_rps: Requests per second at all parts together, at most.
+        actions: Whether every type of action can be taken in it, or the usual ones.
 
     Raises:
         ValueError: When the limit is not positive.
@@ -91,7 +99,16 @@ def lowered(blueprint: Blueprint, most_rps: float) -> Blueprint:
         return blueprint
     inlets = [replace(inlet, rate_rps=float(inlet.rate_rps) * most_rps / total) for inlet in blueprint.inlets]
     rng = np.random.default_rng([len(blueprint.parts), round(total * 1000.0)])
-    smaller = finish(blueprint.name, blueprint.parts, blueprint.links, inlets, blueprint.goals, rng, blueprint.step_s)
+    smaller = finish(
+        blueprint.name,
+        blueprint.parts,
+        blueprint.links,
+        inlets,
+        blueprint.goals,
+        rng,
+        blueprint.step_s,
+        actions=actions,
+    )
     kept: dict[str, Any] = {"sensors": blueprint.sensors, "missing_ratio": blueprint.missing_ratio}
     return replace(smaller, **kept)
 

@@ -102,7 +102,7 @@ def wider_scenarios() -> tuple[Scenario, ...]:
         ("db_op vacuum", "nothing", store(), (vacuum,)),
         ("db_op vacuum", "harms", store(**tight), (vacuum,)),
         ("db_op create_index", "helps", store(breakages=slow_queries), (index,)),
-        ("db_op create_index", "nothing", store(40.0), (index,)),
+        ("db_op create_index", "nothing", store(40.0, 0.6), (index,)),
         ("db_op create_index", "harms", store(**tight), (index,)),
         ("db_op failback", "nothing", store(), (back,)),
         ("cache_op invalidate", "helps", cached(poisoned, 8.0), (trim,)),

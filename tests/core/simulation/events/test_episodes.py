@@ -9,6 +9,7 @@ import torch
 
 from opswm.simulation.branch import true_outcomes
 from opswm.simulation.events.episodes import EventLived, branch_one, live, recovery_ticks
+from opswm.simulation.events.scenarios import act
 from opswm.simulation.events.systems import lowered, total_rps
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.simulation.kernel.web_shop import web_shop
@@ -50,6 +51,20 @@ def test_courses_share_futures_and_waiting_has_no_effect(lived: EventLived) -> N
     assert torch.equal(found.cost[0, 0], found.cost[0, 1])
     assert torch.equal(found.bad_share[0, 0], found.bad_share[0, 1])
     assert found.bad_share.shape == (1, 2, 2, 6, len(lived.blueprints[0].goals))
+
+
+def test_a_course_that_parts_late_does_what_it_does_anyway(lived: EventLived) -> None:
+    """Copied from waiting only when its action takes effect, it fares as if it had gone its own way from the start."""
+    front = lived.blueprints[0].inlets[0].entity
+    shed = act("load_shed", front, amount=0.5, at_s=float(lived.decision_s) + 12.0)
+    found = branch_one(lived, 0, [(), (shed,)], 8, [3])
+    other = lived.worlds[0].branch(3)
+    first = other.clients[0].tick + 1
+    other.request(shed)
+    other.run(8, record=False)
+    offered, bad = other.judge(first)
+    assert found.bad_share[0, 1, 0].numpy() == pytest.approx(bad / np.maximum(offered, 1.0))
+    assert not torch.equal(found.bad_share[0, 0], found.bad_share[0, 1])
 
 
 def test_the_truth_about_a_course_is_told_as_for_the_other_engine(lived: EventLived) -> None:
