@@ -14,10 +14,12 @@ from pydantic import ValidationError
 from opswm.errors import BadInputError, OpswmError
 from opswm_api import console
 from opswm_api.commands import (
+    backup,
     bench,
     demo,
     describe,
     doctor,
+    estimate,
     import_recordings,
     ingest,
     rank,
@@ -45,10 +47,13 @@ def build_cli() -> typer.Typer:
     )
     app.command("demo")(demo.demo)
     app.command("serve")(serve.serve)
+    app.command("backup")(backup.backup)
+    app.command("restore")(backup.restore)
     app.command("import")(import_recordings.import_recordings)
     app.command("ingest")(ingest.ingest)
     app.command("describe")(describe.describe)
     app.command("doctor")(doctor.doctor)
+    app.command("estimate")(estimate.estimate)
     app.command("simulate")(simulate.simulate)
     app.command("train")(train.train)
     app.command("rank")(rank.rank)

@@ -25,7 +25,17 @@ INCONCLUSIVE = 3
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON on stdout.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of all randomness; the same seed, the same answer.")]
-StoreFolder = Annotated[Path, typer.Option("--store", envvar="OPSWM_STORE", help="Folder of ledger and tables.")]
+StoreFolder = Annotated[
+    Path, typer.Option("--store", "--data", envvar="OPSWM_STORE", help="Folder of ledger, ingest log and tables.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        envvar="OPSWM_DATABASE",
+        help="URL of the ledger's database, postgresql://...; a file in the folder by default.",
+    ),
+]
 CheckpointFolder = Annotated[
     Path | None,
     typer.Option("--checkpoint", envvar="OPSWM_CHECKPOINT", help="World model; the shipped one by default."),

@@ -38,7 +38,7 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
     from opswm_api.mind import load_mind
 
     now = clock or SystemClock()
-    with folder_store(settings.store, clock=now, background=True) as store:
+    with folder_store(settings.store, database=settings.database_url, clock=now, background=True) as store:
         advisor, problem = None, ""
         try:
             mind = load_mind(settings.checkpoint, settings.torch_threads)

@@ -2,9 +2,7 @@
 
 import errno
 import json
-import logging
 import socket
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -14,14 +12,12 @@ import uvicorn
 
 from opswm.errors import BadInputError, CheckpointError
 from opswm_api.app import create_app
+from opswm_api.own_log import set_up_log
 from opswm_api.self_telemetry import SelfTelemetry, from_environment
 from opswm_api.service_wiring import open_services
 from opswm_api.services import Services
 from opswm_api.settings import Settings
-
-_BACKLOG = 2048
-_GRACE_S = 10
-_LOG_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from opswm_api.workers import BACKLOG, GRACE_S, serve_with_workers
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -72,7 +68,7 @@ def serve_until_stopped(
     as_json: bool = False,
     tell: Callable[[str], object] = typer.echo,
 ) -> None:
-    """Serve until a signal stops it; requests under way are finished first.
+    """Serve until a signal stops it, in one process or several; requests under way are finished first.
 
     Args:
         settings: Where it listens and keeps its state.
@@ -87,12 +83,15 @@ def serve_until_stopped(
         CheckpointError: When the checkpoint cannot be loaded.
         StoreError: When the store cannot be opened.
     """
-    logging.basicConfig(level=settings.log_level.upper(), stream=sys.stderr, format=_LOG_LINE)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    set_up_log(settings)
     listening = bound or bind(settings.host, settings.port)
     url = url_of(listening)
     line = json.dumps({"url": url, "store": str(settings.store)}) if as_json else f"opswm listens on {url}"
     told = partial(tell, line)
+    if settings.workers > 1 and services is None:
+        with listening:
+            serve_with_workers(settings, listening, told)
+        return
     telemetry = from_environment()
     telemetry.make_global()
     try:
@@ -115,14 +114,14 @@ def _serve(
     telemetry: SelfTelemetry,
     told: Callable[[], object],
 ) -> None:
-    listening.listen(_BACKLOG)  # whoever reads the line may connect at once; until the application is up, they wait
+    listening.listen(BACKLOG)  # whoever reads the line may connect at once; until the application is up, they wait
     told()
     config = uvicorn.Config(
         create_app(settings, services=services, self_telemetry=telemetry),
         log_level=settings.log_level,
         access_log=False,
-        backlog=_BACKLOG,
-        timeout_graceful_shutdown=_GRACE_S,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=GRACE_S,
         server_header=False,
     )
     with suppress(KeyboardInterrupt):  # how an interactive service is stopped: an end, not an error

@@ -102,30 +102,38 @@ class Store:
             self.ledger.close()
 
 
-def open_store(path: str | Path, *, create: bool = True, clock: Clock | None = None, background: bool = False) -> Store:
+def open_store(
+    path: str | Path,
+    *,
+    database: str | None = None,
+    create: bool = True,
+    clock: Clock | None = None,
+    background: bool = False,
+) -> Store:
     """Open the store in a folder: damage is looked for and repaired first, and a store of a former version moved.
 
     Args:
         path: The folder.
+        database: URL of the ledger's database; a file in the folder where left out.
         create: Whether to make it when it is not there.
         clock: Says when descriptors are registered; this machine's clock where left out.
         background: Whether its tables are filled and kept while it is open, not only when it is closed.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
-        BadInputError: When ``path`` is a file.
+        BadInputError: When ``path`` is a file, or the URL cannot be used.
         StoreError: When it cannot be opened, or something of it is lost.
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file; a store is a folder")
-    if not create and not (folder / _LEDGER_FILE).is_file():
+    if not create and not (folder.is_dir() if database else (folder / _LEDGER_FILE).is_file()):
         raise NotFoundError(f"there is no store in {folder}; make one with 'opswm ingest', or name the right folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
-    ledger = SqlLedger.open(f"sqlite:///{folder / _LEDGER_FILE}", clock)
+    ledger = SqlLedger.open(database or f"sqlite:///{folder / _LEDGER_FILE}", clock)
     try:
         telemetry = open_telemetry(folder, SqliteIngestLog(folder / _LOG_FILE), background=background)
     except BaseException:
