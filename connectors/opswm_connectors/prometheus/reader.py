@@ -21,6 +21,7 @@ from opswm_schemas.ports import SystemKey
 Describe = Callable[[SystemKey, datetime], SystemDescriptor]
 """Returns the descriptor of a system that held at a moment; its channels say by ``query`` where readings are."""
 
+_Answer = tuple[Request, Mapping[str, Any]]
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -91,9 +92,8 @@ class PrometheusReader:
         numbers: dict[str, list[Series]] = {}
         native: dict[str, list[NativeHistogram]] = {}
         with ThreadPoolExecutor(self._config.parallel, thread_name_prefix="prometheus") as pool:
-            for request, entries in zip(asked, self._answers(pool, asked), strict=True):
-                for entry in entries:
-                    _take(entry, request, numbers, native)
+            for request, entry in self._answers(pool, asked):
+                _take(entry, request, numbers, native)
         tables = [
             self._rows(channels[channel_id], numbers.get(channel_id, []), native.get(channel_id, []))
             for channel_id in sorted(numbers.keys() | native.keys())
@@ -116,29 +116,32 @@ class PrometheusReader:
         """
         self._client.ask("query", {"query": "vector(1)"}, "vector")
 
-    def _answers(self, pool: ThreadPoolExecutor, asked: Sequence[Request]) -> list[list[Mapping[str, Any]]]:
-        """Return the series of each request; the first failure stops what has not begun."""
+    def _answers(self, pool: ThreadPoolExecutor, asked: Sequence[Request]) -> list[_Answer]:
+        """Return the series of all requests; the first failure stops what has not begun."""
         waiting = [pool.submit(self._ask, request) for request in asked]
         try:
-            return [one.result() for one in waiting]
+            return [answer for one in waiting for answer in one.result()]
         except SourceError:
             for one in waiting:
                 one.cancel()
             raise
 
-    def _ask(self, request: Request) -> list[Mapping[str, Any]]:
+    def _ask(self, request: Request) -> list[_Answer]:
+        """Return the series of one request, each with the request that it truly came by, which may be a part of it."""
+        expression = request.question.expression
         try:
             if request.step_ms is None:
-                return list(self._client.samples(request.question.expression, request.since_ms, request.until_ms))
-            last_ms = request.until_ms - 1
-            return list(self._client.evaluated(request.question.expression, request.since_ms, last_ms, request.step_ms))
+                found = self._client.samples(expression, request.since_ms, request.until_ms)
+            else:
+                found = self._client.evaluated(expression, request.since_ms, request.until_ms - 1, request.step_ms)
         except TooMuchError as problem:
             halves = request.halves()
             if halves is None:
                 raise TerminalSourceError(
-                    f"{problem} for a single instant of {request.question.expression[:200]!r}; select fewer series"
+                    f"{problem} for a single instant of {expression[:200]!r}; select fewer series"
                 ) from problem
-            return [entry for half in halves for entry in self._ask(half)]
+            return [answer for half in halves for answer in self._ask(half)]
+        return [(request, entry) for entry in found]
 
     def _rows(self, channel: Channel, numbers: list[Series], native: list[NativeHistogram]) -> pa.Table:
         name = channel.channel_id

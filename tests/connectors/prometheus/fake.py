@@ -38,6 +38,11 @@ def refused(status: int, why: str, **headers: str) -> Reply:
     return Reply(status, json.dumps(body).encode(), {name.replace("_", "-"): text for name, text in headers.items()})
 
 
+def always(reply: Reply) -> Callable[[int, dict[str, str]], Reply]:
+    """Answer every request alike."""
+    return lambda number, parameters: reply
+
+
 @dataclass
 class FakeApi:
     """What was asked so far.

@@ -2,7 +2,6 @@
 
 import gzip
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from opswm_connectors.errors import SourceError, TerminalSourceError, TransientS
 from opswm_connectors.prometheus.breaker import CircuitBreaker
 from opswm_connectors.prometheus.client import PrometheusClient, TooMuchError
 from opswm_connectors.prometheus.config import Credentials, PrometheusConfig
-from tests.connectors.prometheus.fake import FakeApi, Reply, found, refused, serving
+from tests.connectors.prometheus.fake import FakeApi, Reply, always, found, refused, serving
 
 ONE = {"metric": {"__name__": "up"}, "values": [[1709640000, "1"]]}
 
@@ -21,11 +20,6 @@ def asked(api: FakeApi, waits: list[float] | None = None, **settings: Any) -> li
     config = PrometheusConfig(api.url, **{"breaker_failures": 100, "backoff_s": 1.0} | settings)
     with PrometheusClient(config, ([] if waits is None else waits).append, lambda: 0.5) as client:
         return client.samples("up", 1_709_640_000_000, 1_709_640_060_500)
-
-
-def always(reply: Reply) -> Callable[[int, dict[str, str]], Reply]:
-    """Answer every request alike."""
-    return lambda number, parameters: reply
 
 
 def test_raw_samples_are_asked_for_by_a_range_that_ends_before_the_next_begins() -> None:
