@@ -19,6 +19,7 @@ from opswm_api.commands import (
     demo,
     describe,
     doctor,
+    estimate,
     import_recordings,
     ingest,
     rank,
@@ -52,6 +53,7 @@ def build_cli() -> typer.Typer:
     app.command("ingest")(ingest.ingest)
     app.command("describe")(describe.describe)
     app.command("doctor")(doctor.doctor)
+    app.command("estimate")(estimate.estimate)
     app.command("simulate")(simulate.simulate)
     app.command("train")(train.train)
     app.command("rank")(rank.rank)
