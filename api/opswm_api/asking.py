@@ -49,6 +49,7 @@ class Subject:
         tenant: Whose system.
         at: The moment asked about, as it was typed; the end of the recording, or now, where left out.
         checkpoint: The world model; the shipped one where left out.
+        database: URL of the ledger's database, where it is not in the store's folder.
     """
 
     recording: Path | None
@@ -57,6 +58,7 @@ class Subject:
     tenant: str
     at: str | None
     checkpoint: Path | None
+    database: str | None = None
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def asked(subject: Subject, policy: RankingPolicy | None = None, torch_threads: 
             receipt = store_recording(store, subject.recording)
             key, moment = SystemKey(receipt.tenant_id, receipt.system_id), at or receipt.until
         else:
-            store = opened.enter_context(folder_store(subject.store, create=False))
+            store = opened.enter_context(folder_store(subject.store, database=subject.database, create=False))
             key, moment = SystemKey(subject.tenant, str(subject.system)), at or SystemClock().now()
         descriptor = store.ledger.descriptor(key, as_of=moment)
         mind = load_mind(subject.checkpoint, torch_threads)

@@ -1,7 +1,9 @@
-"""A small system, its telemetry, and a service that answers for it."""
+"""A small system, its telemetry, a service that answers for it, and the command line."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,9 +13,22 @@ from opswm.model.checkpoint import write_checkpoint
 from opswm.model.config import GraphWorldModelConfig
 from opswm.model.graph_world_model import GraphWorldModel
 from opswm_api.app import create_app
+from opswm_api.cli import main
 from opswm_api.settings import Settings
 from opswm_schemas.descriptor import SystemDescriptor
 from tests.api.system import descriptor_document, points
+
+
+class Ran:
+    """What a verb left behind."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        """The document on stdout."""
+        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -56,3 +71,19 @@ def shop(client: TestClient) -> TestClient:
     batch = {"batch_id": "first", "points": points()}
     client.post("/v1/systems/corner-shop/telemetry", json=batch).raise_for_status()
     return client
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a verb with the small world model."""
+    monkeypatch.setenv("OPSWM_CHECKPOINT", str(checkpoint))
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(*arguments: object) -> Ran:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        code = end.value.code
+        return Ran(code if isinstance(code, int) else 0, told.out, told.err)
+
+    return run

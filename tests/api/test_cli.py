@@ -6,36 +6,7 @@ from typing import Any
 
 import pytest
 
-from opswm_api.cli import main
 from tests.api.system import descriptor_document, write_recording
-
-
-class Ran:
-    """What a verb left behind."""
-
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
-
-    @property
-    def json(self) -> Any:
-        """The document on stdout."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Runs a verb with the small world model."""
-    monkeypatch.setenv("OPSWM_CHECKPOINT", str(checkpoint))
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def run(*arguments: object) -> Ran:
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        told = capsys.readouterr()
-        code = end.value.code
-        return Ran(code if isinstance(code, int) else 0, told.out, told.err)
-
-    return run
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from opswm.errors import BadInputError
 from opswm_api.askable import Askable, askable
-from opswm_api.console import AsJson, RecordingPath, StoreFolder, System, Tenant, print_json, stdout
+from opswm_api.console import AsJson, Database, RecordingPath, StoreFolder, System, Tenant, print_json, stdout
 from opswm_schemas.descriptor import SystemDescriptor
 
 
@@ -14,6 +14,7 @@ def describe(
     recording: RecordingPath = None,
     system: System = None,
     store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     tenant: Tenant = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -23,7 +24,7 @@ def describe(
     if recording is not None:
         descriptor, counts, since, until = _from_recording(recording)
     else:
-        descriptor, counts, since, until = _from_store(store, tenant, str(system))
+        descriptor, counts, since, until = _from_store(store, database, tenant, str(system))
     seconds = (until - since).total_seconds() if since and until else 0.0
     questions = askable(descriptor, seconds / descriptor.step_s if counts["metric points"] else 0.0)
     if as_json:
@@ -59,14 +60,14 @@ def _from_recording(path: Path) -> Found:
         return recording.descriptor, counts, recording.manifest.since, recording.manifest.until
 
 
-def _from_store(folder: Path, tenant: str, system: str) -> Found:
+def _from_store(folder: Path, database: str | None, tenant: str, system: str) -> Found:
     from opswm.clock import SystemClock
     from opswm_api.wiring import folder_store
     from opswm_schemas.base import EARLIEST, LATEST
     from opswm_schemas.ports import SystemKey
 
     key, now = SystemKey(tenant, system), SystemClock().now()
-    with folder_store(folder, create=False) as store:
+    with folder_store(folder, database=database, create=False) as store:
         descriptor = store.ledger.descriptor(key)
         channels = [channel.channel_id for channel in descriptor.channels]
         points = store.telemetry.read_metrics(key, channels, EARLIEST, LATEST, now)

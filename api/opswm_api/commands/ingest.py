@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from opswm_api.console import AsJson, StoreFolder, print_json, progress, stdout
+from opswm_api.console import AsJson, Database, StoreFolder, print_json, progress, stdout
 from opswm_api.receipts import RecordingReceipt
 
 
 def ingest(
     recordings: Annotated[list[Path], typer.Argument(help="Recordings, folders or zips.")],
     store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Store recordings: each is validated whole first, then stored once, whole or not at all.
@@ -24,7 +25,7 @@ def ingest(
 
     receipts: list[RecordingReceipt] = []
     try:
-        with folder_store(store) as opened, progress("storing", "recordings") as advance:
+        with folder_store(store, database=database) as opened, progress("storing", "recordings") as advance:
             for done, path in enumerate(recordings):
                 advance(done, len(recordings), path.name)
                 receipts.append(store_recording(opened, path))

@@ -11,6 +11,7 @@ from opswm_api.console import (
     AsJson,
     At,
     CheckpointFolder,
+    Database,
     Horizon,
     RecordingPath,
     Seed,
@@ -35,6 +36,7 @@ def rank(
     max_candidates: Annotated[int, typer.Option(min=1, max=512, help="How many courses to consider.")] = 32,
     seed: Seed = 0,
     store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     tenant: Tenant = "default",
     checkpoint: CheckpointFolder = None,
     as_json: AsJson = False,
@@ -46,7 +48,7 @@ def rank(
     from opswm_api.words import print_ranking
     from opswm_schemas.questions import RankingRequest
 
-    with asked(Subject(recording, system, store, tenant, at, checkpoint)) as question:
+    with asked(Subject(recording, system, store, tenant, at, checkpoint, database)) as question:
         fields: dict[str, Any] = {
             "system_id": question.descriptor.system_id,
             "at": question.at,

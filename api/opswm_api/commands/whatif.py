@@ -9,6 +9,7 @@ from opswm_api.console import (
     AsJson,
     At,
     CheckpointFolder,
+    Database,
     Horizon,
     RecordingPath,
     Seed,
@@ -29,6 +30,7 @@ def whatif(
     horizon_ticks: Horizon = 32,
     seed: Seed = 0,
     store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     tenant: Tenant = "default",
     checkpoint: CheckpointFolder = None,
     as_json: AsJson = False,
@@ -40,7 +42,7 @@ def whatif(
     from opswm_api.words import print_what_if
     from opswm_schemas.questions import Course, WhatIfRequest
 
-    with asked(Subject(recording, system, store, tenant, at, checkpoint)) as question:
+    with asked(Subject(recording, system, store, tenant, at, checkpoint, database)) as question:
         fields: dict[str, Any] = {
             "system_id": question.descriptor.system_id,
             "at": question.at,

@@ -25,7 +25,7 @@ def serve_incident(shown: Shown, folder: Path, checkpoint: Path | None, port: in
     store = folder / "store"
     with folder_store(store) as opened:
         store_recording(opened, shown.incident.recording)
-    settings = Settings(store=store, checkpoint=checkpoint, port=port)
+    settings = Settings(store=store, database=None, checkpoint=checkpoint, port=port, workers=1)
     bound, as_asked = bind_or_any(settings.host, port)
     if not as_asked:
         console.print(f"Port {port} is taken; another one is used.")
