@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.readers.delta import DuckDbReader
@@ -119,3 +121,37 @@ def test_what_is_filled_later_is_read_by_the_same_reader(tmp_path: Path) -> None
         found = reader.read_metrics(SYSTEM, ["web.rps"], NOON, after(99), after(999))
         np.testing.assert_array_equal(found["value"].to_numpy(), np.arange(number + 1.0))
     assert reader.version(SYSTEM) == 3
+
+
+INSTANTS = st.integers(0, 9)
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), INSTANTS, INSTANTS, INSTANTS), max_size=12),
+    asked=st.sets(st.sampled_from(["a", "b", "d"])),
+    since=INSTANTS,
+    until=INSTANTS,
+    as_of=INSTANTS,
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_reading_is_a_filter_whatever_is_in_the_files(
+    tmp_path: Path, rows: list[tuple[str, int, int, int]], asked: set[str], since: int, until: int, as_of: int
+) -> None:
+    """Nothing known later, outside the interval or of other channels is ever read, and nothing else is missing."""
+    told = [
+        reading(name, event_s, float(value), known_at=after(event_s + late_s)) for name, event_s, late_s, value in rows
+    ]
+    file = tmp_path / "rows.parquet"
+    pq.write_table(table(*told), file, row_group_size=2)
+    reader = ParquetReader({SYSTEM: [file]})
+    found = reader.read_metrics(SYSTEM, sorted(asked), after(since), after(until), after(as_of)).to_pylist()
+    expected = [
+        row
+        for row in told
+        if row["channel_id"] in asked
+        and after(since) <= row["event_at"] < after(until)
+        and row["known_at"] <= after(as_of)
+    ]
+    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    keys = [(row["channel_id"], row["event_at"], row["known_at"]) for row in found]
+    assert keys == sorted(keys)
