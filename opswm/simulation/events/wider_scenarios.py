@@ -77,7 +77,7 @@ def wider_scenarios() -> tuple[Scenario, ...]:
         ("deploy blue_green", "harms", one(next_errors=0.3), (green,)),
         ("deploy recreate", "helps", one(breakages=slow, next_fixes=1.0), (recreate,)),
         ("deploy recreate", "harms", one(), (recreate,)),
-        ("rollout_control abort", "helps", one(breakages=rolled_out(120.0)), (abort,)),
+        ("rollout_control abort", "helps", one(breakages=rolled_out(80.0)), (abort,)),
         ("rollout_control abort", "nothing", one(), (abort,)),
         ("rollout_control pause", "helps", one(breakages=rolled_out(60.0)), (pause,)),
         ("rollout_control promote", "harms", one(breakages=rolled_out(900.0)), (promote,)),
@@ -106,6 +106,6 @@ def wider_scenarios() -> tuple[Scenario, ...]:
         ("db_op create_index", "harms", store(**tight), (index,)),
         ("db_op failback", "nothing", store(), (back,)),
         ("cache_op invalidate", "helps", cached(poisoned, 8.0), (trim,)),
-        ("cache_op invalidate", "harms", cached(db_cores=2.0), (trim,)),
+        ("cache_op invalidate", "harms", cached(db_cores=1.0), (trim,)),
     ]  # fmt: skip
     return tuple(Scenario(*row) for row in rows)
