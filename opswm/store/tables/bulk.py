@@ -23,7 +23,7 @@ from opswm.store.tables.failpoints import Failpoint, nowhere
 from opswm.store.tables.kept import read_kept, write_kept
 from opswm.store.tables.layout import imported_name
 from opswm.store.tables.metrics_table import MetricsTable
-from opswm.store.tables.part_files import write_ordered
+from opswm.store.tables.part_files import encoded, write_ordered
 from opswm_schemas.ports import Batch, SystemKey
 
 BULK_ROWS: Final = 1_000_000
@@ -94,12 +94,6 @@ class BulkImport:
 
         with ThreadPoolExecutor(self._threads) as pool:
             return list(pool.map(write, range(0, ordered.num_rows, size)))
-
-
-def encoded(admitted: pa.Table) -> pa.Table:
-    """Return readings with each channel's name once: what follows then compares numbers, not texts."""
-    channels = admitted["channel_id"].combine_chunks().dictionary_encode()
-    return admitted.set_column(0, "channel_id", channels)
 
 
 def bulk_number(ordered: pa.Table) -> int:

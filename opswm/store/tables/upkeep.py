@@ -24,7 +24,6 @@ from opswm.store.tables.layout import LOG_FOLDER
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.part_files import ROW_GROUP, write_part
 from opswm.store.tables.snapshot import Part, Snapshot
-from opswm_schemas.columns import METRICS
 
 _HOUR_S: Final = 3600.0
 
@@ -167,7 +166,7 @@ class Upkeep:
 
     def _merged(self, parts: Sequence[Part]) -> AddAction:
         try:
-            tables = [pq.read_table(part.file, partitioning=None).cast(METRICS) for part in parts]
+            tables = [pq.read_table(part.file, partitioning=None, read_dictionary=["channel_id"]) for part in parts]
             rows = pa.concat_tables(tables)
             if rows.num_rows != sum(part.num_rows for part in parts):
                 raise StoreError(f"parts of {self._table.folder} do not have the rows the table says; look for damage")

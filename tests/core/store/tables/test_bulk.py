@@ -8,8 +8,9 @@ import pytest
 from opswm.errors import BadInputError, StoreError
 from opswm.store.batches import in_order
 from opswm.store.tables import telemetry as telemetry_module
-from opswm.store.tables.bulk import BulkImport, bulk_number, encoded
+from opswm.store.tables.bulk import BulkImport, bulk_number
 from opswm.store.tables.damage import mend
+from opswm.store.tables.part_files import encoded
 from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
 from opswm_schemas.ports import Batch

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from opswm.errors import StoreError
+from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.tables.filler import FillerConfig
 from opswm_schemas.columns import METRICS
 from opswm_schemas.ports import SystemKey
@@ -107,3 +109,19 @@ def test_a_busy_table_is_said_so(tmp_path: Path) -> None:
             telemetry.flush()
     telemetry.flush()
     assert telemetry.filler.lag() == 0
+
+
+def test_parts_of_many_channels_are_in_order_and_equal_readings_as_they_came(tmp_path: Path) -> None:
+    """Where nearly every reading is of another channel, order and ties are those of memory, across batches."""
+    same, telemetry = ArrowTelemetry(), logged(tmp_path / "t")
+    names = [f"c{number * 7919 % 1000:04d}" for number in range(1000)]
+    for batch in range(3):
+        rows = readings([(name, 1, 1, batch * 1000.0 + place) for place, name in enumerate(names)])
+        for one in (same, telemetry):
+            one.append_metrics(SHOP, rows, f"b{batch}")
+    telemetry.flush()
+    asked = ([*names, "c"], after(0), after(9), after(9))
+    assert telemetry.read_metrics(SHOP, *asked).equals(same.read_metrics(SHOP, *asked))
+    (part,) = telemetry.table.snapshot().parts[SHOP]
+    stored = pq.read_table(part.file, partitioning=None)["channel_id"].to_pylist()
+    assert stored == sorted(stored)
