@@ -57,7 +57,7 @@ def admit_metrics(table: pa.Table) -> pa.Table:
             "check whether the source counts in seconds, milliseconds or nanoseconds",
         )
     for name in ("value", "zero_count"):
-        if not _is_empty(table[name]):
+        if not _is_empty(table[name]) and not _is_finite(table[name]):
             _refuse(_not_finite(table[name]), f"column {name!r} is NaN or infinite", "leave out what was not measured")
     if table["value"].null_count or not all(_is_empty(table[name]) for name in _OF_HISTOGRAMS):
         _check_readings(table)
@@ -189,6 +189,11 @@ def _there(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 def _instants(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def _is_finite(column: pa.ChunkedArray) -> bool:
+    """Whether there is a finite number in every row, at the cost of one look at each."""
+    return not column.null_count and all(np.isfinite(chunk.to_numpy()).all() for chunk in column.chunks)
 
 
 def _not_finite(column: pa.ChunkedArray) -> pa.ChunkedArray:

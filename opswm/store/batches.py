@@ -88,12 +88,23 @@ def in_order(table: pa.Table) -> pa.Table:
     channel = table["channel_id"].combine_chunks().dictionary_encode()
     if isinstance(channel, pa.ChunkedArray):
         channel = channel.combine_chunks()
-    rank = np.empty(len(channel.dictionary), dtype=np.int64)
-    rank[np.asarray(pc.sort_indices(channel.dictionary))] = np.arange(len(rank))
+    by_name = np.asarray(pc.sort_indices(channel.dictionary))
+    if len(by_name) == table.num_rows:  # each channel once: rows stand in the order of the dictionary
+        return table if np.all(by_name[1:] > by_name[:-1]) else _rows(table, by_name)
+    rank = np.empty(len(by_name), dtype=np.int64)
+    rank[by_name] = np.arange(len(rank))
     keys = [rank[np.asarray(channel.indices)], _instants(table["event_at"]), _instants(table["known_at"])]
     if _is_sorted(keys):
         return table
-    return table.take(np.lexsort(keys[::-1]))
+    return _rows(table, np.lexsort(keys[::-1]))
+
+
+def _rows(table: pa.Table, order: NDArray[np.int64] | NDArray[np.uint64]) -> pa.Table:
+    """Return rows in another order; columns that nobody filled stay as they are."""
+    filled = table.select([name for name in table.column_names if table[name].null_count < table.num_rows])
+    taken = filled.take(order)
+    columns = [taken[name] if name in filled.column_names else table[name] for name in table.column_names]
+    return pa.table(columns, schema=table.schema)
 
 
 def last_of_steps(table: pa.Table, since: datetime, step_s: float | None) -> pa.Table:

@@ -11,7 +11,9 @@ from opswm_schemas.columns import METRICS
 
 RAW: Final = 0
 ZSTD: Final = 1
-_LEVEL: Final = 1
+_LEVEL: Final = -1
+"""Of zstd: a sixth larger than level 1 and a third faster; processors bound appending, not disks."""
+
 _WORTH_IT: Final = 0.9
 """Compressed bytes are kept where they are at most this share of the plain ones."""
 

@@ -100,9 +100,9 @@ def copy_of(crashed: Crashed, tmp_path: Path, *, marked: bool = True) -> Path:
     return folder
 
 
-def positions(size: int, step: int) -> Iterator[int]:
-    """Return places all over a file: regular ones, and the first and last bytes of pages and frames."""
-    yield from sorted({*range(0, size, step), 1, 31, 33, 8_191, 8_248, size - 8_192, size - 1})
+def positions(size: int, number: int) -> Iterator[int]:
+    """Yield places all over a file: so many regular ones, and the first and last bytes of pages and frames."""
+    yield from sorted({*range(0, size, size // number), 1, 31, 33, 8_191, 8_248, size - 8_192, size - 1})
 
 
 def test_after_a_crash_everything_is_there(crashed: Crashed, tmp_path: Path) -> None:
