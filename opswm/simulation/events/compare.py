@@ -25,6 +25,7 @@ from opswm.simulation.kernel.rows import take_rows
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.simulate import simulate
 from opswm.simulation.kernel.state import initial_state
+from opswm.simulation.kernel.web_shop import web_shop
 
 SETTLING_S: Final = 60
 TICKS: Final = 20
@@ -109,8 +110,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seeds", type=int, default=4, help="worlds of the per-request engine, from seed 0; 2 or more")
     parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES, help="which scenarios")
     parser.add_argument("--actions", nargs="+", help="of which types; all where left out")
+    parser.add_argument("--speed", action="store_true", help="how many requests a second of CPU time, and no table")
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if chosen.speed:
+        requests, seconds = speed()
+        print(
+            f"{requests:.0f} requests at a part in {seconds:.2f} s of CPU time: {1e6 * seconds / requests:.1f} us each"
+        )
+        return 0
     print("| action | case | mean ms (kernel / events) | p95 ms | bad share, waiting | effect on it | apart |")
     print("|---|---|---|---|---|---|---|")
     began = time.process_time()
@@ -120,6 +128,26 @@ def main(arguments: list[str]) -> int:
         print(row_of(scenario, kernel, by_events(scenario, chosen.seeds)), flush=True)
     print(f"\nCPU time: {time.process_time() - began:.0f} s", file=sys.stderr)
     return 0
+
+
+def speed(seconds: int = 20, rounds: int = 7) -> tuple[float, float]:
+    """Return how many requests the parts of the web shop see in some seconds, and the CPU time in the best round.
+
+    Args:
+        seconds: Simulated, after five to settle.
+        rounds: How often the same is run.
+    """
+    blueprint = web_shop()
+    times: list[float] = []
+    requests = 0.0
+    for _ in range(rounds):
+        world = World(blueprint, 1)
+        world.run(1, record=False)
+        began = time.process_time()
+        seen = world.run(seconds // blueprint.step_s)
+        times.append(time.process_time() - began)
+        requests = float(seen.signals[:, :, SIGNALS.index("request_rate")].sum()) * blueprint.step_s
+    return requests, min(times)
 
 
 def row_of(scenario: Scenario, kernel: Spread, events: Spread) -> str:
