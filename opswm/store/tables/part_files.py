@@ -62,6 +62,8 @@ def write_ordered(
     if pa.types.is_dictionary(column.type) and len(column.chunk(0).dictionary) > _SMALL_DICTIONARY:
         # The writer goes through the whole dictionary once per row group.
         ordered = ordered.set_column(0, "channel_id", column.cast(pa.string()))
+    kinds = {name: ordered.schema.field(name).type for name in ordered.column_names}
+    ordered = ordered.cast(pa.schema([field.with_type(kinds[field.name]) for field in METRICS]))
     path = partition_folder(system) / name
     file = table / path
     make_folder(file.parent)

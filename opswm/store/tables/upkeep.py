@@ -167,7 +167,7 @@ class Upkeep:
     def _merged(self, parts: Sequence[Part]) -> AddAction:
         try:
             tables = [pq.read_table(part.file, partitioning=None, read_dictionary=["channel_id"]) for part in parts]
-            rows = pa.concat_tables(tables)
+            rows = pa.concat_tables(tables, promote_options="permissive")
             if rows.num_rows != sum(part.num_rows for part in parts):
                 raise StoreError(f"parts of {self._table.folder} do not have the rows the table says; look for damage")
             return write_part(
