@@ -74,49 +74,79 @@ def missing() -> str:
     return ""
 
 
-@contextmanager
-def running() -> Iterator[Server]:
-    """Run a server with a data folder of its own, and end it with all it kept.
+class Installation:
+    """A data folder of a server's own, with the server started, crashed and started again.
 
     Commits are on disk when they return, as in production. Text is ordered by the rules of a language, unlike in
     SQLite, so that nothing comes to rest on either order.
     """
-    folder = programs()
-    assert folder is not None
-    home = Path(tempfile.mkdtemp(prefix="opswm-postgresql-"))
-    as_user: list[str | Path] = []
-    if os.geteuid() == 0:
-        shutil.chown(home, "postgres", "postgres")
-        as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT"]
-    locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
-    made = [*as_user, folder / "initdb", "--pgdata", home / "data", "--username", _USER, "--auth=trust", "--no-sync"]
-    subprocess.run([*made, *locale], check=True, capture_output=True, cwd=home)
-    port = _free_port()
-    given = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "16MB"}
-    settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
-    log = home / "log"
-    with log.open("wb") as output:
-        command = [*as_user, folder / "postgres", "-D", home / "data", *settings]
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=home)
+
+    def __init__(self) -> None:
+        folder = programs()
+        assert folder is not None
+        self._program = folder / "postgres"
+        self._home = Path(tempfile.mkdtemp(prefix="opswm-postgresql-"))
+        self._port = _free_port()
+        self._as_user: list[str | Path] = []
+        if os.geteuid() == 0:
+            shutil.chown(self._home, "postgres", "postgres")
+            self._as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=INT"]
+        made = [*self._as_user, folder / "initdb", "--pgdata", self._home / "data", "--username", _USER]
+        locale = ["--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en"]
+        subprocess.run([*made, *locale, "--auth=trust", "--no-sync"], check=True, capture_output=True, cwd=self._home)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Server:
+        """Start the server and return it once it answers."""
+        given = {"port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+        settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
+        command = [*self._as_user, self._program, "-D", self._home / "data", *settings, "-c", "shared_buffers=16MB"]
+        log = self._home / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self._home)
+        server = Server(self._port, self._process.pid)
+        _wait_for(server, self._process, log)
+        return server
+
+    def crash(self) -> None:
+        """End the server as a power failure would, as far as it can tell: without writing anything more."""
+        self._end(signal.SIGQUIT)
+
+    def remove(self) -> None:
+        """End the server and remove all it kept."""
+        self._end(signal.SIGINT)
+        shutil.rmtree(self._home)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(how)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def installed() -> Iterator[Installation]:
+    """Install a server for a block; skips the test where there is none."""
+    if why := missing():
+        pytest.skip(why)
+    installation = Installation()
     try:
-        server = Server(port, process.pid)
-        _wait_for(server, process, log)
-        yield server
+        yield installation
     finally:
-        process.send_signal(signal.SIGINT)  # ends at once, clients or not
-        with _ending(process):
-            process.wait(20)
-        shutil.rmtree(home)
+        installation.remove()
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A server with a database at the newest revision to copy from; skips where there is none."""
-    if why := missing():
-        pytest.skip(why)
     from opswm.store.database import open_database  # most test runs need no database
 
-    with running() as server:
+    with installed() as installation:
+        server = installation.start()
         with server.connect() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
         open_database(server.url(TEMPLATE)).dispose()
@@ -154,16 +184,6 @@ def _answers(server: Server) -> bool:
     except psycopg.OperationalError:
         return False
     return True
-
-
-@contextmanager
-def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
-    """Kill a process that does not end by itself."""
-    try:
-        yield
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _free_port() -> int:

@@ -59,6 +59,16 @@ def record_until_killed(url: str, point: Point, acknowledged: str) -> None:
         _die()
 
 
+def record_for_ever(url: str, acknowledged: str, prefix: str) -> None:
+    """Record one action of two facts after the other, and write down each that was acknowledged."""
+    ledger = SqlLedger.open(url)
+    with open(acknowledged, "a", encoding="utf-8") as file:
+        for number in range(1_000_000):
+            ledger.record_action(scaling(f"{prefix}-{number}", moved("started", 1), moved("succeeded", 2)))
+            file.write(f"{prefix}-{number}\n")
+            file.flush()
+
+
 def _kill_at(point: Point) -> None:
     def on_begin(_connection: Any) -> None:
         if point == "begin":
