@@ -109,9 +109,9 @@ def migrate(connection: Connection, revision: str = "head") -> None:
     if is_postgresql(connection):
         if (encoding := connection.scalar(text("SHOW server_encoding"))) != "UTF8":
             raise StoreError(f"the ledger's database is encoded as {encoding}; create it with ENCODING 'UTF8'")
-        # Others wait here until the one that migrates has committed, however long that takes.
-        connection.execute(text("SET LOCAL statement_timeout = 0"))
-        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        # Others wait here until the one that migrates has committed; a large ledger takes longer than any question.
+        connection.execute(text("SET LOCAL statement_timeout = '1h'"))
+        connection.execute(text("SET LOCAL lock_timeout = '1h'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATIONS_LOCK})
     config = Config()
     config.set_main_option("script_location", "opswm.store:migrations")
