@@ -58,8 +58,7 @@ def _struck(blueprint: Blueprint, incident: Incident) -> set[str]:
         for name in (breakage.target, breakage.origin)
         if name
     }
-    zones = {part.name for part in blueprint.parts if part.kind == "zone"} & named
-    return named | {part.name for part in blueprint.parts if part.zone in zones}
+    return named | {part.name for part in blueprint.parts if part.zone in named}
 
 
 def _beside(blueprint: Blueprint, struck: set[str]) -> set[str]:

@@ -36,13 +36,15 @@ class WorldsConfig:
         plan: Systems and the history before the decision.
         candidates: Courses of each point, waiting included.
         horizon_ticks: How far to look.
-        most_futures: Where doubling of the futures stops; points that would need more count as unsettled.
+        first_futures: Futures of the truth to begin with; the benchmark asks for eight.
+        most_futures: Where doubling of them stops; points that would need more count as unsettled.
         foreseen_futures: Futures that one who knows the true state may imagine.
     """
 
     plan: EpisodePlan
     candidates: int = 16
     horizon_ticks: int = 32
+    first_futures: int = FIRST_FUTURES
     most_futures: int = 16
     foreseen_futures: int = FIRST_FUTURES
 
@@ -150,7 +152,7 @@ def _truth(
     runs: list[Float[Tensor, "S R"]] = [torch.empty(len(world), 0).double() for world in courses]
     rows, futures = list(range(len(courses))), 0
     while rows and (futures == 0 or 2 * futures <= config.most_futures):
-        until = max(FIRST_FUTURES, 2 * futures)
+        until = max(config.first_futures, 2 * futures)
         asked = [courses[row] for row in rows]
         new = branch_courses(worlds_at(lived, rows), asked, config.horizon_ticks, range(futures + 1, until + 1)).cost
         for place, row in enumerate(rows):
