@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from opswm.evaluation.ingest.measure import append_all, load_average, prepared_per_s
+from opswm.evaluation.ingest.measure import append_all, load_average, prepared_per_cpu_s
 from opswm.evaluation.ingest.raw import (
     delta_bulk_samples_per_s,
     delta_samples_per_s,
@@ -67,7 +67,7 @@ def bench_ingest(
     with tempfile.TemporaryDirectory(prefix="opswm-ingest-", dir=folder) as place:
         settings["syncs_per_s"] = round(syncs_per_s(Path(place), config.sync_s))
         advance(1, steps)
-        settings["prepared_per_s_one_thread"] = round(prepared_per_s(some))
+        settings["prepared_samples_per_cpu_s"] = round(prepared_per_cpu_s(some))
         advance(2, steps)
         rounds = []
         for number in range(config.rounds):

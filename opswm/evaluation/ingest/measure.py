@@ -61,12 +61,12 @@ def append_all(batches: Sequence[Batch], folder: Path, threads: int) -> Appended
     return Appended(samples / wall, samples / cpu, median * 1e3, late * 1e3, on_disk / samples)
 
 
-def prepared_per_s(batches: Sequence[Batch]) -> float:
-    """Return samples a second that one thread admits, orders, numbers and compresses, without keeping them."""
-    since = perf_counter()
+def prepared_per_cpu_s(batches: Sequence[Batch]) -> float:
+    """Return samples that a second of processor time admits, orders, numbers and compresses, without keeping them."""
+    since = process_time()
     for batch in batches:
         deliveries([batch])
-    return float(sum(batch.table.num_rows for batch in batches)) / (perf_counter() - since)
+    return float(sum(batch.table.num_rows for batch in batches)) / (process_time() - since)
 
 
 def load_average() -> float:

@@ -9,6 +9,7 @@ from threading import Lock
 from opswm.errors import StoreError
 from opswm.instrument import timed
 from opswm.store.ingest_log.failpoints import Failpoint
+from opswm.store.ingest_log.folders import make_folder
 from opswm.store.ingest_log.mark import Mark, WriteLock
 from opswm.store.ingest_log.sqlite_file import connect, require_log
 
@@ -42,7 +43,7 @@ class LogFile:
         self._marked_wal = b""
         self._wal_bytes = 0
         with self._translated("opened"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent.absolute())
             self._lock = WriteLock(path.with_name(path.name + "-lock"))
             try:
                 self._mark = Mark(path.with_name(path.name + "-mark"))

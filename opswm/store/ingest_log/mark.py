@@ -73,14 +73,5 @@ class WriteLock:
         os.close(self._file)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _sum(number: bytes) -> bytes:
     return b"%08x" % crc32(number)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from opswm.errors import StoreError
-from opswm.store.ingest_log.mark import Mark, sync_folder
+from opswm.store.ingest_log.folders import sync_folder
+from opswm.store.ingest_log.mark import Mark
 from opswm.store.ingest_log.wal_frames import require_whole_frames
 
 _APPLICATION: Final = 0x6F70736C  # "opsl"

@@ -93,7 +93,7 @@ class SqliteIngestLog:
             StoreError: When a batch is damaged, or when the log ends before ``after``: whoever asks has seen
                 batches that the log lost.
         """
-        found: list[LoggedBatch] = []
+        rows: list[tuple[int, Name, Body, int]] = []
         total = 0
         with self._file.reading() as reader:
             end = reader.execute("SELECT end FROM log").fetchone()[0]
@@ -108,10 +108,10 @@ class SqliteIngestLog:
                 (after,),
             ):
                 total += plain_bytes
-                if found and total > max_bytes:
+                if rows and total > max_bytes:
                     break
-                found.append(self._logged(offset, (*name,), Body(codec, plain_bytes, crc32(data), data), checksum))
-        return found
+                rows.append((offset, (*name,), Body(codec, plain_bytes, crc32(data), data), checksum))
+        return [self._logged(*row) for row in rows]
 
     def end(self) -> int:
         """Return the last offset, 0 where nothing was ever appended."""

@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
 from opswm.errors import BadInputError, LogFullError, StoreError
 from opswm.store.ingest_log import counts
+from opswm.store.ingest_log.deliveries import deliveries
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog, SqliteIngestLogConfig
 from tests.core.store.ingest_log.appender import made
 from tests.core.store.ingest_log.logs import batch, names
@@ -109,13 +110,15 @@ def test_what_was_offered_is_counted_by_outcome(tmp_path: Path, monkeypatch: pyt
     provider = MeterProvider([reader])
     monkeypatch.setattr(counts, "meter", lambda: provider.get_meter("test"))
     counts._batches.cache_clear()
-    log = SqliteIngestLog(tmp_path / "ingest.sqlite", SqliteIngestLogConfig(max_bytes=1_200))
+    large = [batch("b4", rows=90), batch("b5")]
+    room = sum(len(delivery.body.data) for delivery in deliveries(large))
+    log = SqliteIngestLog(tmp_path / "ingest.sqlite", SqliteIngestLogConfig(max_bytes=room))
     log.append([batch("b1"), batch("b1")])
     for bad in ([batch("b1", 2.0)], [batch("b2"), batch("b3", float("nan"))]):
         with pytest.raises(BadInputError):
             log.append(bad)
     with pytest.raises(LogFullError):
-        log.append([batch("b4", rows=90), batch("b5")])
+        log.append(large)
     log.close()
     with pytest.raises(StoreError):
         log.append([batch("b7")])

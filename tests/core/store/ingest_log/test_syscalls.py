@@ -27,7 +27,7 @@ def traced(folder: Path, first: int, number: int, *options: str) -> tuple[list[t
         pytest.skip("strace is not installed")
     if subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("tracing is not permitted here")
-    trace = folder.parent / "trace"
+    trace = next(one for one in folder.parents if one.exists()) / "trace"
     run = [sys.executable, "-m", "tests.core.store.ingest_log.acknowledger", str(folder), str(first), str(number)]
     done = subprocess.run(
         [strace, "-f", "-y", "-s", "64", "-e", f"trace={WATCHED}", *options, "-o", str(trace), *run],
@@ -63,12 +63,15 @@ def test_the_log_is_synced_before_each_acknowledgement(tmp_path: Path) -> None:
 
 
 def test_a_new_log_is_synced_under_another_name_first(tmp_path: Path) -> None:
-    """The file is synced before it gets its name, and the folder before anything is acknowledged."""
-    calls, _ = traced(tmp_path / "log", 0, 1)
+    """Folders are on disk first, the file before it gets its name, and its name before anything is acknowledged."""
+    (tmp_path / "data").mkdir()
+    calls, _ = traced(tmp_path / "data" / "new" / "log", 0, 1)
     wanted: list[Callable[[str, str], bool]] = [
+        lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'data'}>"),
+        lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'data' / 'new'}>"),
         lambda name, arguments: name == "fsync" and "ingest.sqlite.partial>" in arguments,
         lambda name, arguments: name.startswith("rename") and "ingest.sqlite.partial" in arguments,
-        lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'log'}>"),
+        lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'data' / 'new' / 'log'}>"),
         lambda name, arguments: name == "fsync" and "ingest.sqlite-mark>" in arguments,
         lambda name, arguments: '"kept 1' in arguments,
     ]
