@@ -15,7 +15,7 @@ from opswm.errors import StoreError
 from opswm.model.card import vocabulary
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.simulation.kernel.healthy import System
-from opswm.simulation.kernel.memory import keep_memory
+from opswm.simulation.kernel.memory import circles_kept, keep_memory
 from opswm.training.batches import take
 from opswm.training.recipes import DataPlan
 from opswm.training.shards import Shards, open_shards, shard_identity, write_shard
@@ -97,7 +97,37 @@ def generate(
         StoreError: When the folder holds the data of another plan or version, cannot be written, or a process was
             killed; what is whole stays, and the same call goes on from there.
     """
-    wanted = pieces(plan)
+    sets = tuple(pieces(plan))
+    return Generated(**generate_sets(plan, sets, context_ticks, horizon_ticks, folder, progress, processes, entities))
+
+
+def generate_sets(
+    plan: DataPlan,
+    sets: Sequence[str],
+    context_ticks: int,
+    horizon_ticks: int,
+    folder: Path,
+    progress: Progress,
+    processes: int = 1,
+    entities: int | None = None,
+) -> dict[str, Shards]:
+    """Return some of the sets of a plan by name, made as by :func:`generate`, which makes all of them.
+
+    Args:
+        plan: What is wanted.
+        sets: Which of its sets: ``training``, ``validation``, ``calibration``.
+        context_ticks: As of :func:`generate`, as all that follows.
+        horizon_ticks: Ticks after each decision point.
+        folder: Where the shards are.
+        progress: Called after every few shards.
+        processes: Groups of shards that are made at once.
+        entities: Rough size of random systems.
+
+    Raises:
+        StoreError: As :func:`generate` does.
+    """
+    whole = pieces(plan)
+    wanted = {name: whole[name] for name in sets}
     paths = {name: [folder / f"{piece.name}.safetensors" for piece in part] for name, part in wanted.items()}
     orders: list[_Order] = []
     total = sum(len(piece.seeds) for part in wanted.values() for piece in part)
@@ -121,7 +151,7 @@ def generate(
         for name, made in _carried_out(orders, pool if processes > 1 else None):
             done += made
             progress("generate", done, total, name)
-    return Generated(**{name: open_shards(part) for name, part in paths.items()})
+    return {name: open_shards(part) for name, part in paths.items()}
 
 
 @dataclass(frozen=True)
@@ -215,7 +245,7 @@ def _make(order: _Order) -> None:
         entities=order.entities,
     )
     seeds = [seed for piece in pieces_made for seed in piece.seeds]
-    with torch.inference_mode():
+    with torch.inference_mode(), circles_kept():
         batch = simulate_batch(episode, seeds, plan.courses, plan.futures, plan.channel_courses, order.horizon_ticks)
         first = 0
         for shard in order.group:

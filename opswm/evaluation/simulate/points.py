@@ -9,7 +9,7 @@ from typing import Final
 
 from opswm.errors import StoreError
 from opswm.evaluation.simulate.speed import peak_memory_bytes
-from opswm.training.generate import generate
+from opswm.training.generate import generate_sets
 from opswm.training.recipes import FIRST_TRAINING_SEED, DataPlan
 
 CONTEXT_TICKS: Final = 128
@@ -17,6 +17,8 @@ HORIZON_TICKS: Final = 32
 STEP_S: Final = 5
 BRANCHES: Final = 8
 FIRST_SEED: Final = 8 * FIRST_TRAINING_SEED
+SET: Final = "training"
+"""The one set of the plan that is made and timed."""
 
 Advance = Callable[[int, int, str], None]
 
@@ -89,11 +91,11 @@ def bulk(points: int, entities: int, work: Path, seed: int, processes: int, adva
 
     def note(stage: str, done: int, total: int, what: str) -> None:
         nonlocal finished_s
-        if what.startswith("training"):
-            finished_s = time.perf_counter() - began
+        finished_s = time.perf_counter() - began
         advance(done, total, what)
 
-    data = generate(plan, CONTEXT_TICKS, HORIZON_TICKS, work, note, processes, entities).training
+    made = generate_sets(plan, [SET], CONTEXT_TICKS, HORIZON_TICKS, work, note, processes, entities)
+    data = made[SET]
     kept = sum(count for path, count in zip(data.paths, data.counts, strict=True) if path.name in there)
     if kept == data.num_points:
         raise StoreError(f"{work} holds these points already, so there is nothing to time: choose an empty folder")

@@ -7,6 +7,7 @@ import numpy as np
 
 from opswm.simulation.kernel.blueprint import Ability, Execution, Inlet, Level, Link, Part, Touch
 from opswm.simulation.kernel.mechanics import capacity, data
+from opswm.simulation.kernel.picking import pick
 
 _SCALABLE = ("load_balancer", "service", "worker")
 _CALLED = ("service", "cache", "database", "external")
@@ -18,6 +19,10 @@ def abilities_of(
     """Return every ability of a sized system."""
     found: list[Ability] = []
     demand = {inlet.entity: inlet.rate_rps for inlet in inlets}
+    callers: dict[str, list[Link]] = {part.name: [] for part in parts}
+    for link in links:
+        if link.synchronous > 0:
+            callers[link.target].append(link)
     for part in parts:
         if part.kind in _SCALABLE:
             found += _fleet(part, rng)
@@ -36,9 +41,8 @@ def abilities_of(
             touches = tuple(Touch("capacity", 1, entity=name) for name in residents)
             if residents:
                 found.append(_act("drain", part, (Level(),), "demand", -1, rng, 0.03, touches))
-        into = [link for link in links if link.target == part.name and link.synchronous > 0]
-        if into and part.kind in _CALLED:
-            found += _protection(part, into, rng)
+        if callers[part.name] and part.kind in _CALLED:
+            found += _protection(part, callers[part.name], rng)
     for link in links:
         if link.feature:
             found.append(_flag(link, rng))
@@ -57,7 +61,7 @@ def executions(rng: np.random.Generator) -> dict[str, Execution]:
         name: Execution(
             delay_s=median * math.exp(rng.normal(0.0, 0.45)),
             spread=0.2,
-            failure_ratio=0.0 if name == "no_op" else float(rng.choice([0.0, 0.02, 0.06])),
+            failure_ratio=0.0 if name == "no_op" else pick(rng, (0.0, 0.02, 0.06)),
         )
         for name, median in medians.items()
     }

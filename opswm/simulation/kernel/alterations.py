@@ -37,7 +37,7 @@ class Alterations:
     lock: Float[Tensor, "W N"]
     errors: Float[Tensor, "W N"]
     up: Float[Tensor, "W N"]
-    reached: Float[Tensor, "W E"]
+    reached: Float[Tensor, " K"]
     pull: Float[Tensor, "W N"]
     slots: Float[Tensor, "W N"]
     queue_limit: Float[Tensor, "W N"]
@@ -68,7 +68,7 @@ def alterations(parameters: WorldParameters, wiring: Wiring, state: WorldState) 
         lock=INDEX_LOCK * (works.index_left_s > 0),
         errors=works.base_errors * old + works.errors * works.share + works.forgone,
         up=open_,
-        reached=open_.view(-1).index_select(0, wiring.target).view_as(parameters.edges.calls),
+        reached=open_.view(-1).index_select(0, wiring.target),
         pull=handed,
         slots=works.slots,
         queue_limit=works.queue_limit,

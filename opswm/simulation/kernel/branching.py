@@ -98,7 +98,8 @@ def branch(
     """
     count, num_courses, num_futures = len(worlds), len(courses), len(futures)
     per_world = num_courses * num_futures
-    at_once = max(1, CELLS_AT_ONCE // (per_world * parameters.entities.slots.shape[1]))
+    most = max(1, CELLS_AT_ONCE // (per_world * parameters.entities.slots.shape[1]))
+    at_once = -(-count // -(-count // most))
     found: list[Observables] = []
     for first in range(0, count, at_once):
         chunk = torch.arange(first, min(count, first + at_once), device=worlds.device)

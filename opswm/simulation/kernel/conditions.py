@@ -13,8 +13,9 @@ from torch import Tensor
 
 from opswm.simulation.kernel import queueing
 from opswm.simulation.kernel.alterations import alterations
-from opswm.simulation.kernel.faults import Drive, Passage
+from opswm.simulation.kernel.faults import Drive
 from opswm.simulation.kernel.parameters import WorldParameters
+from opswm.simulation.kernel.passing import OnTheWay, disturb
 from opswm.simulation.kernel.state import WorldState
 from opswm.simulation.kernel.wiring import Wiring
 
@@ -25,9 +26,7 @@ MEMORY_PENALTY: Final = 4.0
 OPEN_BREAKER_PASSES: Final = 0.05
 WARMING_EXTRA: Final = 0.35
 ROLLING_SHARE: Final = 0.25
-CONNECT_S: Final = 1.0
 PULLED_SHARE: Final = 0.95
-SHORTEST_S: Final = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,19 +74,19 @@ class Conditions:
     variability: Float[Tensor, "W N"]
     twice_variability: Float[Tensor, "W N"]
     reference: Float[Tensor, "W N"]
-    flow_gain: Float[Tensor, "W E"]
-    optional: Float[Tensor, "W E"]
-    extra_calls: Float[Tensor, "W E"]
-    time_gain: Float[Tensor, "W E"]
-    fail_gain: Float[Tensor, "W E"]
-    passes: Float[Tensor, "W E"]
-    timeout_s: Float[Tensor, "W E"]
-    log_timeout: Float[Tensor, "W E"]
-    backoff_s: Float[Tensor, "W E"]
-    retry_1: Float[Tensor, "W E"]
-    retry_2: Float[Tensor, "W E"]
-    retry_3: Float[Tensor, "W E"]
-    memory_of_failure: Float[Tensor, "W E"]
+    flow_gain: Float[Tensor, " K"]
+    optional: Float[Tensor, " K"]
+    extra_calls: Float[Tensor, " K"]
+    time_gain: Float[Tensor, " K"]
+    fail_gain: Float[Tensor, " K"]
+    passes: Float[Tensor, " K"]
+    timeout_s: Float[Tensor, " K"]
+    log_timeout: Float[Tensor, " K"]
+    backoff_s: Float[Tensor, " K"]
+    retry_1: Float[Tensor, " K"]
+    retry_2: Float[Tensor, " K"]
+    retry_3: Float[Tensor, " K"]
+    memory_of_failure: Float[Tensor, " K"]
 
 
 def conditions(
@@ -95,7 +94,7 @@ def conditions(
     wiring: Wiring,
     state: WorldState,
     drives: Float[Tensor, "D W N"],
-    on_the_way: Float[Tensor, "P W E"] | None,
+    way: OnTheWay | None,
     substep_s: float,
 ) -> Conditions:
     """Return what holds for the coming second.
@@ -105,10 +104,10 @@ def conditions(
         wiring: Index tensors of the call graph.
         state: The state at the start of the second.
         drives: How hard faults push each mechanism (axis ``kernel.faults.Drive``).
-        on_the_way: What they do to calls on their way (axis ``kernel.faults.Passage``), None where there is none.
+        way: What they do to calls on their way, None where they do nothing.
         substep_s: Length of a step of the queues.
     """
-    entities, edges, settings = parameters.entities, parameters.edges, state.settings
+    entities, settings = parameters.entities, state.settings
     fleet, resources, flow = state.fleet, state.resources, state.flow
 
     rolling = 1.0 - ROLLING_SHARE * (fleet.rolling_left_s > 0)
@@ -137,22 +136,21 @@ def conditions(
     io_s = entities.io_s * stretch * torch.exp(disk)
     own_s = cpu_s + io_s + locked_s + drives[Drive.DELAY]
 
-    missed = (
-        1.0
-        - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source).view_as(edges.calls)
-        * edges.on_miss
-    )
-    calls = edges.there * edges.calls * settings.weight * settings.enabled
+    missed = 1.0 - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source) * wiring.on_miss
+    calls = wiring.calls * wiring.of_edges(settings.weight) * wiring.of_edges(settings.enabled)
     flow_gain = calls * missed
-    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (settings.breaker_left_s > 0)
+    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (wiring.of_edges(settings.breaker_left_s) > 0)
     if altered is not None:
         passes = passes * altered.reached
-    time_gain = flow_gain * edges.on_path * edges.synchronous
-    timeout_s = settings.timeout_s
-    if on_the_way is not None:
-        reached, spent_s, timeout_s = _disturbed(settings.timeout_s, settings.retries, on_the_way)
-        passes = passes * (1.0 - edges.synchronous * (1.0 - reached))
-        own_s = own_s.view(-1).scatter_add(0, wiring.source, (time_gain * spent_s).view(-1)).view_as(own_s)
+    time_gain = flow_gain * wiring.on_path * wiring.synchronous
+    asked_s, retries = wiring.of_edges(settings.timeout_s), wiring.of_edges(settings.retries)
+    timeout_s = asked_s
+    if way is not None:
+        at = way.edge
+        reached, spent_s, left_s = disturb(way, asked_s[at], retries[at])
+        passes = passes.index_copy(0, at, passes[at] * (1.0 - wiring.synchronous[at] * (1.0 - reached)))
+        own_s = own_s.view(-1).scatter_add(0, wiring.source[at], time_gain[at] * spent_s).view_as(own_s)
+        timeout_s = timeout_s.index_copy(0, at, left_s)
 
     cores = (settings.cores * ready).clamp(min=1e-3)
     stay = 1.0 - settings.moved
@@ -193,33 +191,18 @@ def conditions(
         reference=queueing.reference(flow.rate / capacity, servers.clamp(min=1.0), variability),
         flow_gain=flow_gain,
         optional=(1.0 - flow_gain).clamp(min=0.0),
-        extra_calls=warming.view(-1).index_select(0, wiring.source).view_as(calls) * edges.on_miss * calls,
+        extra_calls=warming.view(-1).index_select(0, wiring.source) * wiring.on_miss * calls,
         time_gain=time_gain,
-        fail_gain=edges.required * edges.synchronous * flow_gain.clamp(max=1.0),
+        fail_gain=wiring.required * wiring.synchronous * flow_gain.clamp(max=1.0),
         passes=passes,
         timeout_s=timeout_s,
         log_timeout=torch.log(timeout_s),
-        backoff_s=edges.backoff_s,
-        retry_1=settings.retries.clamp(0.0, 1.0),
-        retry_2=(settings.retries - 1.0).clamp(0.0, 1.0),
-        retry_3=(settings.retries - 2.0).clamp(0.0, 1.0),
-        memory_of_failure=substep_s / settings.timeout_s.clamp(2.0 * substep_s, 4.0),
+        backoff_s=wiring.backoff_s,
+        retry_1=retries.clamp(0.0, 1.0),
+        retry_2=(retries - 1.0).clamp(0.0, 1.0),
+        retry_3=(retries - 2.0).clamp(0.0, 1.0),
+        memory_of_failure=substep_s / asked_s.clamp(2.0 * substep_s, 4.0),
     )
-
-
-def _disturbed(
-    timeout_s: Float[Tensor, "W E"], retries: Float[Tensor, "W E"], on_the_way: Float[Tensor, "P W E"]
-) -> tuple[Float[Tensor, "W E"], Float[Tensor, "W E"], Float[Tensor, "W E"]]:
-    """Return the share of calls that reach their target, the time callers lose on the way, and what timeouts leave.
-
-    A connection that does not come about is tried again like a call that fails, each time for a second at most.
-    """
-    delay_s = torch.minimum(on_the_way[Passage.DELAY], timeout_s)
-    loss = on_the_way[Passage.LOSS].clamp(0.0, 0.99)
-    missed = loss ** (1.0 + retries)
-    tries_lost = loss * (1.0 - missed) / (1.0 - loss)
-    spent_s = delay_s * (1.0 - missed) + tries_lost * timeout_s.clamp(max=CONNECT_S)
-    return 1.0 - missed, spent_s, (timeout_s - delay_s).clamp(min=SHORTEST_S)
 
 
 def _host_share(

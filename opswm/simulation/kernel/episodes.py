@@ -25,7 +25,7 @@ from opswm.simulation.kernel.incidents import Incident, Request, draw_incident
 from opswm.simulation.kernel.observe import measured, observe
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.past import Done, past_actions
-from opswm.simulation.kernel.rows import put_rows, take_rows
+from opswm.simulation.kernel.rows import overwrite_rows, put_rows, take_rows
 from opswm.simulation.kernel.signals import SIGNALS
 from opswm.simulation.kernel.simulate import Observables
 from opswm.simulation.kernel.state import WorldState
@@ -33,8 +33,8 @@ from opswm.simulation.kernel.state import WorldState
 MOST_FAULTS: Final = 5
 MOST_REQUESTS: Final = 4
 INCIDENT_DRAWS: Final = 5
-CELLS_AT_ONCE: Final = 8_192
-"""Entities in a batch below which the number of operations, not their size, decides how long it takes."""
+CELLS_AT_ONCE: Final = 32_768
+"""Entities in a batch up to which another round costs more than trying more draws in this one."""
 ALERT_SHARE: Final = 0.02
 ALERT_TICKS: Final = 3
 _DESIRED: Final = SIGNALS.index("replicas_desired")
@@ -132,11 +132,14 @@ def live(plan: EpisodePlan, world_seeds: Sequence[int]) -> Lived:
         rows, picked = torch.tensor(again), torch.tensor(chosen)
         parameters = put_rows(parameters, rows, take_rows(new[0], picked))
         state = put_rows(state, rows, take_rows(new[1], picked))
-        seen, tape = put_rows(seen, rows, take_rows(new[2], picked)), put_rows(tape, rows, take_rows(new[3], picked))
+        tape = put_rows(tape, rows, take_rows(new[3], picked))
+        overwrite_rows(seen, rows, take_rows(new[2], picked))
         for row, at in zip(again, chosen, strict=True):
             incidents[row], alerting[row] = redrawn[at], good[at]
         draw += ahead
-    return _observed(run, incidents, parameters, state, seen, tape)
+    blueprints = run.blueprints
+    del run  # its histories are as large as what was seen
+    return _observed(plan, world_seeds, blueprints, incidents, parameters, state, seen, tape)
 
 
 def propose(count: int) -> Propose:
@@ -230,17 +233,18 @@ def _alerting(parameters: WorldParameters, seen: Observables) -> list[bool]:
 
 
 def _observed(
-    run: _Batch,
+    plan: EpisodePlan,
+    world_seeds: Sequence[int],
+    healthy: Sequence[Blueprint],
     incidents: Sequence[Incident],
     parameters: WorldParameters,
     state: WorldState,
     seen: Observables,
     tape: ActionTape,
 ) -> Lived:
-    plan, seeds = run.plan, seeds_of(run.world_seeds, 0)
+    seeds = seeds_of(world_seeds, 0)
     blueprints = [
-        replace(blueprint, breakages=incident.breakages)
-        for blueprint, incident in zip(run.blueprints, incidents, strict=True)
+        replace(blueprint, breakages=incident.breakages) for blueprint, incident in zip(healthy, incidents, strict=True)
     ]
     there = measured(blueprints, seen.signals.shape[2])
     missing = torch.tensor([blueprint.missing_ratio for blueprint in blueprints])
@@ -265,7 +269,7 @@ def _observed(
         for row in range(len(blueprints))
     ]
     return Lived(
-        world_seeds=run.world_seeds,
+        world_seeds=tuple(world_seeds),
         blueprints=tuple(blueprints),
         incidents=tuple(incidents),
         parameters=parameters,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from opswm.simulation.kernel.blueprint import Goal, Link, Part
+from opswm.simulation.kernel.picking import altered, pick
 from opswm.simulation.kernel.sketch import Sketch
 
 
@@ -48,11 +49,11 @@ def put_cache(sketch: Sketch) -> None:
     """Put a cache before a database, for most of its readers."""
     rng = sketch.rng
     databases = [part.name for part in sketch.parts if part.kind == "database"]
-    chosen = str(rng.choice(databases))
+    chosen = pick(rng, databases)
     every = [link for link in sketch.links if link.target == chosen and link.kind != "reads_through"]
     readers = [link for link in every if rng.random() < 0.7] or every
     cache = sketch.cache_before(chosen)
-    sketch.links = [replace(link, target=cache, retries=0.0) if link in readers else link for link in sketch.links]
+    sketch.links = [altered(link, target=cache, retries=0.0) if link in readers else link for link in sketch.links]
 
 
 def put_provider(sketch: Sketch, services: Sequence[str]) -> None:
@@ -60,7 +61,7 @@ def put_provider(sketch: Sketch, services: Sequence[str]) -> None:
     rng = sketch.rng
     part = Part(f"{sketch.word()}-provider", "external", cpu_s=0.0001, io_s=float(rng.uniform(0.02, 0.2)), scv=0.7)
     calls, optional = float(rng.uniform(0.2, 1.0)), bool(rng.random() < 0.4)
-    sketch.call(str(rng.choice(services)), sketch.add(part), calls, optional=optional)
+    sketch.call(pick(rng, services), sketch.add(part), calls, optional=optional)
 
 
 def split_in_zones(sketch: Sketch, name: str, zones: Sequence[str]) -> list[str]:
@@ -68,16 +69,16 @@ def split_in_zones(sketch: Sketch, name: str, zones: Sequence[str]) -> list[str]
     part = next(part for part in sketch.parts if part.name == name)
     one, other = (f"{name}-{zone.removeprefix('zone-')}" for zone in zones)
     sketch.parts = [p for p in sketch.parts if p.name != name]
-    sketch.add(replace(part, name=one, zone=zones[0], peer=other, scaler_on=0.0))
-    sketch.add(replace(part, name=other, zone=zones[1], peer=one, scaler_on=0.0))
+    sketch.add(altered(part, name=one, zone=zones[0], peer=other, scaler_on=0.0))
+    sketch.add(altered(part, name=other, zone=zones[1], peer=one, scaler_on=0.0))
     links: list[Link] = []
     for link in sketch.links:
         if link.source == name:
-            links += [replace(link, source=one), replace(link, source=other)]
+            links += [altered(link, source=one), altered(link, source=other)]
         elif link.target == name:
             links += [
-                replace(link, target=one, weight=0.5, feature=""),
-                replace(link, target=other, weight=0.5, feature=""),
+                altered(link, target=one, weight=0.5, feature=""),
+                altered(link, target=other, weight=0.5, feature=""),
             ]
         else:
             links.append(link)
@@ -91,12 +92,12 @@ def put_queue(sketch: Sketch, services: Sequence[str], inlet: str) -> Goal:
     cpu_s, start_s = float(rng.uniform(0.008, 0.04)), float(rng.uniform(20.0, 60.0))
     worker = sketch.add(Part(f"{sketch.word()}-worker", "worker", cpu_s=cpu_s, start_s=start_s))
     queue = sketch.add(Part(f"{worker}-queue", "queue", cpu_s=0.0001, consumer=worker))
-    source, calls = str(rng.choice(services)), float(rng.uniform(0.2, 1.0))
+    source, calls = pick(rng, services), float(rng.uniform(0.2, 1.0))
     sketch.links.append(Link(source, queue, "publishes", synchronous=0.0, calls=calls))
     sketch.links.append(Link(queue, worker, "consumes", synchronous=0.0))
     databases = [part.name for part in sketch.parts if part.kind == "database"]
-    sketch.call(worker, str(rng.choice(databases)))
-    weight, deadline_s = float(rng.uniform(0.05, 0.25)), float(rng.choice([15.0, 30.0, 60.0]))
+    sketch.call(worker, pick(rng, databases))
+    weight, deadline_s = float(rng.uniform(0.05, 0.25)), pick(rng, (15.0, 30.0, 60.0))
     return Goal(f"{queue}-on-time", queue, inlet, threshold_s=deadline_s, weight=weight, items=0.5, deadline=1.0)
 
 
@@ -116,9 +117,9 @@ def settle_in_zones(sketch: Sketch, zones: Sequence[str]) -> None:
     hosts = 0
     for at, part in enumerate(sketch.parts):
         if part.kind == "host":
-            sketch.parts[at] = replace(part, zone=zones[hosts % len(zones)])
+            sketch.parts[at] = altered(part, zone=zones[hosts % len(zones)])
             hosts += 1
         elif part.kind in ("database", "cache") and rng.random() < 0.5:
-            sketch.parts[at] = replace(part, zone=str(rng.choice(zones)))
+            sketch.parts[at] = altered(part, zone=pick(rng, zones))
     for zone in zones:
         sketch.add(Part(zone, "zone", replicas=1.0, replicas_max=1.0))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Final
 
+from opswm.simulation.kernel.picking import pick
 from opswm.simulation.kernel.sketch import Sketch
 
 LONGEST_CHAIN: Final = 7
@@ -108,7 +109,7 @@ def _mesh(sketch: Sketch, balancer: str, count: int) -> list[str]:
             sketch.call(caller, name, min(calls, 2.0), on_path, optional=bool(rng.random() < 0.25))
         rate[name], hops[name] = wanted, 1 + max(hops[caller] for caller in callers)
         if rng.random() < 0.4:
-            sketch.call(name, str(rng.choice(stores)), calls=float(rng.uniform(0.4, 1.5)))
+            sketch.call(name, pick(rng, stores), calls=float(rng.uniform(0.4, 1.5)))
     for at, store in enumerate(stores):
         sketch.call(services[-1 - at], store)
     return services

@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from opswm.simulation.kernel.parameters import Edges, Faults
@@ -162,27 +162,47 @@ def passages(faults: Faults, level: Float[Tensor, "W F"], edges: Edges) -> Float
         level: Their strength now.
         edges: The calls; a fault means those from its origin to its target, all to its target where they are the same.
     """
-    table = _PASSAGES.to(level.device)[faults.kind]
-    some = (table > 0).any(-1).any(0).nonzero()[:, 0]
+    some = about_calls(faults).any(0).nonzero()[:, 0]
     if not some.numel():
         return None
+    table = _PASSAGES.to(level.device)[faults.kind[:, some]]
+    pushes = (level[:, some, None] * table).permute(2, 0, 1)
+    return (pushes[..., None] * meant(faults, edges)).sum(2)
+
+
+def about_calls(faults: Faults) -> Bool[Tensor, "W F"]:
+    """Return which faults do something to calls on their way, those of the padding not among them."""
+    return (_PASSAGES.to(faults.kind.device)[faults.kind] > 0).any(-1)
+
+
+def meant(faults: Faults, edges: Edges) -> Bool[Tensor, "W S E"]:
+    """Return which edges those slots of faults are about that hold a fault of calls in any world, in their order.
+
+    Args:
+        faults: The faults.
+        edges: The calls.
+    """
+    some = about_calls(faults).any(0).nonzero()[:, 0]
     target, origin = faults.target[:, some, None], faults.origin[:, some, None]
-    meant = (edges.target[:, None] == target) & ((origin == target) | (edges.source[:, None] == origin))
-    pushes = (level[:, some, None] * table[:, some]).permute(2, 0, 1)
-    return (pushes[..., None] * (meant & (edges.there[:, None] > 0))).sum(2)
+    about = (edges.target[:, None] == target) & ((origin == target) | (edges.source[:, None] == origin))
+    return about & (edges.there[:, None] > 0)
 
 
 def apply_onsets(faults: Faults, state: WorldState) -> WorldState:
-    """Return the state after the one-time changes of the faults that set in during this second, and what is down."""
-    state = _hold_down(faults, state)
+    """Return the state after the one-time changes of the faults that set in during this second.
+
+    Args:
+        faults: Those of all worlds side by side, see ``kernel.struck``.
+        state: The state at the start of the second.
+    """
     due = ((faults.onset_s >= state.second) & (faults.onset_s < state.second + 1)).float() * faults.there
-    if not bool(due.any()):
-        return state
     fleet, resources = state.fleet, state.resources
     pushes = (due * faults.magnitude)[..., None] * _ONSETS.to(due.device)[faults.kind]
-    field = torch.zeros(len(Onset), *fleet.ready.shape, device=due.device)
+    field = torch.zeros(len(Onset), 1, fleet.ready.numel(), device=due.device)
     field.scatter_add_(2, faults.target[None].expand(len(Onset), -1, -1), pushes.permute(2, 0, 1))
-    deployed = torch.zeros_like(fleet.ready).scatter_add_(1, faults.origin, due * faults.via_version)
+    field = field.view(len(Onset), *fleet.ready.shape)
+    deployed = torch.zeros_like(fleet.ready).view(1, -1).scatter_add_(1, faults.origin, due * faults.via_version)
+    deployed = deployed.view(fleet.ready.shape)
     share = field[Onset.STUCK] / fleet.ready.clamp(min=1.0)
     fleet = replace(
         fleet,
@@ -202,19 +222,29 @@ def apply_onsets(faults: Faults, state: WorldState) -> WorldState:
     return replace(state, flow=flow, fleet=fleet, resources=resources, settings=settings)
 
 
-def _hold_down(faults: Faults, state: WorldState) -> WorldState:
+def hold_down(faults: Faults) -> Float[Tensor, "W F"]:
+    """Return the share of its target's replicas that each fault takes away, per magnitude."""
+    return _DRIVES.to(faults.kind.device)[faults.kind][..., Drive.DOWN]
+
+
+def held_down(faults: Faults, left: Float[Tensor, "1 J"], state: WorldState) -> WorldState:
     """Return the state with the replicas away that a fault takes while it lasts, and back, cold, when it is over.
 
     Whatever replaces them meanwhile is away as well.
+
+    Args:
+        faults: Those of all worlds side by side that take any away, see ``kernel.struck``.
+        left: What is left of them.
+        state: The state at the start of the second.
     """
-    share = _DRIVES.to(faults.kind.device)[faults.kind][..., Drive.DOWN]
-    if not bool((share > 0).any()):
-        return state
+    share = hold_down(faults)
     fleet, like = state.fleet, state.fleet.ready
     now, before = (
         torch.zeros_like(like)
-        .scatter_add_(1, faults.target, strength(faults, state.fault_left, second) * share)
+        .view(1, -1)
+        .scatter_add_(1, faults.target, strength(faults, left, second) * share)
         .clamp(max=1.0)
+        .view(like.shape)
         for second in (state.second, state.second - 1)
     )
     over = (now <= 0) & (before > 0)

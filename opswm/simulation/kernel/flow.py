@@ -13,6 +13,8 @@ from torch import Tensor
 
 from opswm.simulation.kernel import calls, queueing
 from opswm.simulation.kernel.conditions import Conditions
+from opswm.simulation.kernel.rows import positions
+from opswm.simulation.kernel.scalars import scalar
 from opswm.simulation.kernel.state import Flow
 from opswm.simulation.kernel.wiring import Wiring
 
@@ -72,7 +74,8 @@ def advance_flow(
         exponential: Standard exponential draws for how low the line dipped on the way.
         substep_s: Length of the substep.
     """
-    inflow = calls.inflow_rps(flow, wiring).mul_(substep_s)
+    step, one = scalar(substep_s), scalar(1.0)
+    inflow = calls.inflow_rps(flow, wiring).mul_(step)
     inflow = inflow_noise.mul(inflow.sqrt()).add_(inflow).clamp_(min=0.0)
     offered = inflow.add_(exogenous)
     from_line = torch.minimum(dropped, flow.backlog)
@@ -81,18 +84,18 @@ def advance_flow(
     tokens = torch.minimum(flow.tokens + conditions.token_rate, conditions.token_limit)
     admitted = torch.minimum(admitted, tokens, out=admitted)
     tokens.sub_(admitted)
-    gain = flow.rate.mul(substep_s / RATE_COUNT).clamp_(substep_s / 120.0, substep_s / 2.0)
-    rate = torch.lerp(flow.rate, admitted / substep_s, gain)
+    gain = flow.rate.mul(scalar(substep_s / RATE_COUNT)).clamp_(substep_s / 120.0, substep_s / 2.0)
+    rate = torch.lerp(flow.rate, admitted / step, gain)
 
     held_s = conditions.own_s + flow.downstream_s
     slot_rps = conditions.slots / held_s
     capacity = torch.minimum(slot_rps, conditions.cpu_rps, out=slot_rps)
-    worked = torch.minimum(rate, capacity).mul_(substep_s)
+    worked = torch.minimum(rate, capacity).mul_(step)
     noise = worked.mul(conditions.scv).sqrt_().mul_(service_noise)
-    completions = noise.add_(capacity.mul(substep_s))
+    completions = noise.add_(capacity.mul(step))
     variance = worked.mul_(conditions.twice_variability)
     backlog, served = queueing.reflect(flow.backlog - from_line, admitted, completions, variance, exponential)
-    room = capacity.mul(conditions.patience_s).add_(1.0)
+    room = capacity.mul(conditions.patience_s).add_(one)
     room = torch.minimum(conditions.queue_limit, room, out=room)
     overflow = backlog.sub(conditions.reference).sub_(room).clamp_(min=0.0)
     backlog.sub_(overflow)
@@ -109,14 +112,14 @@ def advance_flow(
     present = torch.minimum(held_s.mul_(rate), conditions.slots, out=held_s).add_(waiting)
     refused = offered.sub(admitted).add_(overflow)
     error = flow.log_success.exp().mul_(conditions.no_error)
-    error = torch.rsub(error, 1.0)
-    lost = (refused + dropped).div_((offered + dropped).add_(1e-6)).clamp_(max=1.0)
+    error = one - error
+    lost = (refused + dropped).div_((offered + dropped).add_(scalar(1e-6))).clamp_(max=1.0)
     failed = lost.add(error).sub_(lost.mul_(error))
 
     seen_s = torch.lerp(flow.latency_s, latency_s, SEEN_WEIGHT)
     seen_var = torch.lerp(flow.latency_var, latency_var, SEEN_WEIGHT)
     failure = torch.lerp(flow.failure, failed, SEEN_WEIGHT)
-    served_rps = served / substep_s
+    served_rps = served / step
     outcome = calls.call(conditions, wiring, flow.call_failure, served_rps, seen_s, seen_var, failure)
     ahead = Flow(
         backlog=backlog,
@@ -152,7 +155,7 @@ def _lose_unseen(
     served: Float[Tensor, "W N"],
 ) -> None:
     """Move from ``served`` to ``overflow`` what tight borders refuse within a step; most lines are not tight."""
-    where = queueing.is_tight(reach, variance).view(-1).nonzero()[:, 0]
+    where = positions(queueing.is_tight(reach, variance).view(-1))
     if not where.numel():
         return
 

@@ -65,7 +65,7 @@ class Histories:
             take_rows(parameters, order), take_rows(tape, order), take_rows(plan, order), seeds[order],
         )  # fmt: skip
         state: WorldState | None = None
-        whole: list[Observables] = []
+        whole: Observables | None = None
         under_way = 0
         chosen = parameters
         for mark, start in enumerate(range(0, self.ticks, MARKS_EVERY)):
@@ -77,7 +77,7 @@ class Histories:
                 chosen = parameters if now == len(rows) else _first_rows(parameters, now)
                 under_way = now
             if state is None:
-                whole.append(take_rows(self.seen[mark], rows[back]))
+                whole = _filled(whole, take_rows(self.seen[mark], rows[back]), start, self.ticks)
                 continue
             length = min(MARKS_EVERY, self.ticks - start)
             due = _first_rows(plan, now)
@@ -85,9 +85,10 @@ class Histories:
             self._remember(mark + 1, rows[:now], clean[:now], state, seen)
             if now < len(rows):
                 seen = join_rows([seen, take_rows(self.seen[mark], rows[now:])])
-            whole.append(take_rows(seen, back))
+            whole = _filled(whole, take_rows(seen, back), start, self.ticks)
         assert state is not None
-        return take_rows(state, back), _one_after_the_other(whole)
+        assert whole is not None
+        return take_rows(state, back), whole
 
     def _remember(
         self, mark: int, rows: Int[Tensor, " R"], clean: Int[Tensor, " R"], state: WorldState, seen: Observables
@@ -122,15 +123,13 @@ def _first_event_s(faults: Faults, tape: ActionTape, plan: Schedule) -> Float[Te
     return torch.cat([onset, effect], 1).amin(1)
 
 
-def _one_after_the_other(parts: list[Observables]) -> Observables:
-    """Return several stretches of time as one."""
-    ticks = [part.offered.shape[1] for part in parts]
-    whole = map_tensors(parts[0], lambda tensor: tensor.new_empty(tensor.shape[0], sum(ticks), *tensor.shape[2:]))
-    first = 0
-    for at, length in enumerate(ticks):
-        for name in _OBSERVED:
-            getattr(whole, name)[:, first : first + length] = getattr(parts[at], name)
-        first += length
+def _filled(whole: Observables | None, part: Observables, first: int, ticks: int) -> Observables:
+    """Return the observations of a whole history with one more stretch of it filled in, in place."""
+    if whole is None:
+        whole = map_tensors(part, lambda tensor: tensor.new_empty(tensor.shape[0], ticks, *tensor.shape[2:]))
+    for name in _OBSERVED:
+        new = getattr(part, name)
+        getattr(whole, name)[:, first : first + new.shape[1]] = new
     return whole
 
 

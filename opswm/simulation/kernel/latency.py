@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from opswm.simulation.kernel.scalars import scalar
+
 _SMALLEST_S: Final = 1e-5
 _SMALLEST_VARIATION: Final = 1e-3
 _ROOT_HALF: Final = 0.5**0.5
@@ -20,8 +22,8 @@ def log_moments(
 ) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
     """Return location and scale of the lognormal with this mean and variance."""
     mean = mean_s.clamp(min=_SMALLEST_S)
-    square = (variance / (mean * mean)).add_(_SMALLEST_VARIATION).log1p_()
-    return mean.log_().sub_(square * 0.5), square.sqrt_()
+    square = (variance / (mean * mean)).add_(scalar(_SMALLEST_VARIATION)).log1p_()
+    return mean.log_().sub_(square * scalar(0.5)), square.sqrt_()
 
 
 def share_beyond(
@@ -41,8 +43,9 @@ def until_timeout(
     """Return the mean time a caller spends, giving up at its timeout, and the share of calls that time out."""
     location, scale = log_moments(mean_s, variance)
     z = torch.sub(log_timeout, location, out=location).div_(scale)
-    in_time = scale.sub_(z).mul_(_ROOT_HALF).erfc_().mul_(0.5)
-    late = z.mul_(_ROOT_HALF).erfc_().mul_(0.5)
+    root, half = scalar(_ROOT_HALF), scalar(0.5)
+    in_time = scale.sub_(z).mul_(root).erfc_().mul_(half)
+    late = z.mul_(root).erfc_().mul_(half)
     return torch.addcmul(timeout_s * late, mean_s, in_time), late
 
 

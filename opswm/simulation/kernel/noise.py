@@ -6,11 +6,15 @@ which is what makes their difference an effect rather than luck (common random n
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from opswm.simulation.kernel import scalars
+from opswm.simulation.kernel.scalars import scalar
 
 _GOLDEN: Final = -1640531527  # 2**32 divided by the golden ratio, as a signed 32-bit number
 _FIRST: Final = 0x7FEB352D
@@ -35,11 +39,14 @@ class Purpose(IntEnum):
 
 def mix(value: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
     """Return a well-mixed bijection of 32-bit integers (the ``lowbias32`` constants of C. Wellons, 2018)."""
-    value = value ^ ((value >> 16) & 0xFFFF)
-    value = value * _FIRST
-    value = value ^ ((value >> 15) & 0x1FFFF)
-    value = value * _SECOND
-    return value ^ ((value >> 16) & 0xFFFF)
+    half = scalars.bits(16)
+    if value.dtype != torch.int32:
+        raise TypeError(f"random bits are kept in 32-bit integers, not in {value.dtype}")
+    low = scalars.bits(0xFFFF)
+    value = (value >> half).bitwise_and_(low).bitwise_xor_(value).mul_(scalars.bits(_FIRST))
+    value = (value >> scalars.bits(15)).bitwise_and_(scalars.bits(0x1FFFF)).bitwise_xor_(value)
+    value = value.mul_(scalars.bits(_SECOND))
+    return (value >> half).bitwise_and_(low).bitwise_xor_(value)
 
 
 def world_seeds(seed: int, worlds: Int[Tensor, " W"], replicates: Int[Tensor, " W"]) -> Int[Tensor, " W"]:
@@ -70,7 +77,8 @@ def draw(keys: Int[Tensor, "..."], tick: int | Int[Tensor, "..."]) -> Int[Tensor
 
 def uniform(bits: Int[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return a uniform in (0, 1), never either end, from the upper 23 bits (24 and a half do not fit a float32)."""
-    return (((bits >> 9) & 0x7FFFFF).float() + 0.5) * 2.0**-23
+    upper = (bits >> scalars.bits(9)).bitwise_and_(scalars.bits(0x7FFFFF))
+    return upper.float().add_(scalar(0.5)).mul_(scalar(2.0**-23))
 
 
 def uniform_pair(bits: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
@@ -78,9 +86,23 @@ def uniform_pair(bits: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[
     return ((bits & 0xFFFF).float() + 0.5) * 2.0**-16, (((bits >> 16) & 0xFFFF).float() + 0.5) * 2.0**-16
 
 
+def normal_pair(bits: Int[Tensor, "..."]) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
+    """Return the standard normal quantiles of :func:`uniform_pair`, looked up: there are only so many."""
+    low, table = scalars.bits(0xFFFF), _quantiles(bits.device)
+    first, other = bits.bitwise_and(low), (bits >> scalars.bits(16)).bitwise_and_(low)
+    one, two = (table.index_select(0, which.reshape(-1)).view(bits.shape) for which in (first, other))
+    return one, two
+
+
+@lru_cache
+def _quantiles(device: torch.device) -> Float[Tensor, " Q"]:
+    """Return the standard normal quantiles of the uniforms that 16 bits make."""
+    return normal(uniform_pair(torch.arange(1 << 16, dtype=torch.int32, device=device))[0])
+
+
 def normal(uniforms: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return the standard normal quantile of each uniform."""
-    return torch.erfinv(uniforms * 2.0 - 1.0) * _ROOT_TWO
+    return torch.erfinv((uniforms * scalar(2.0)).sub_(scalar(1.0))).mul_(scalar(_ROOT_TWO))
 
 
 def poisson(uniforms: Float[Tensor, "..."], mean: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
@@ -112,7 +134,7 @@ def _few(uniforms: Float[Tensor, " small"], mean: Float[Tensor, " small"]) -> Fl
         if k % _LOOKS_EVERY == 0 and not bool(above.any()):
             break
         exact.add_(above)
-        cumulative.add_(mass.mul_(mean).div_(k))
+        cumulative.add_(mass.mul_(mean).div_(scalar(float(k))))
     # Rounding can keep the sum below the highest uniforms for good: the limit is each draw's own, not the batch's.
     return torch.minimum(exact, torch.floor(mean + 7.0 * torch.sqrt(mean)) + 5.0)
 

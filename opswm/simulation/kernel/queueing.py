@@ -15,6 +15,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from opswm.simulation.kernel.scalars import scalar
+
 _HIGHEST = 0.999
 _NEAR_ONE = 1e-3
 _BETWEEN_LOOKS = 0.5826
@@ -33,12 +35,12 @@ def erlang_exponent(servers: Float[Tensor, "W N"], spare: Float[Tensor, "W N"]) 
         servers: Number of servers, at least 1, not necessarily whole.
         spare: One minus the utilisation, in [0, 1].
     """
-    root = torch.sqrt(servers) - 1.0
+    root = torch.sqrt(servers) - scalar(1.0)
     lean = (root * spare).clamp(max=_LEANEST)
     return (
-        1.0
-        + root * (1.21028 + 0.29002 * spare)
-        + lean * (0.20463 * root + lean * (0.33774 + 0.04274 * root - 0.07453 * lean))
+        scalar(1.0)
+        + root * (scalar(1.21028) + scalar(0.29002) * spare)
+        + lean * (scalar(0.20463) * root + lean * (scalar(0.33774) + scalar(0.04274) * root - scalar(0.07453) * lean))
     )
 
 
@@ -53,7 +55,7 @@ def reference(
         variability: ``(ca2 + cs2) / 2``, 1 for Poisson arrivals and exponential service.
     """
     load = utilisation.clamp(1e-4, _HIGHEST)
-    spare = 1.0 - load
+    spare = scalar(1.0) - load
     return -torch.log(load) / spare * load * variability * erlang_exponent(servers, spare)
 
 
@@ -80,8 +82,8 @@ def reflect(
         negative: a caller carries that over to later steps.
     """
     net = admitted - capacity
-    root = (net * net).add_((2.0 * variance).mul_(exponential)).sqrt_()
-    lowest = torch.sub(net, root, out=root).mul_(0.5)
+    root = (net * net).add_((variance * scalar(2.0)).mul_(exponential)).sqrt_()
+    lowest = torch.sub(net, root, out=root).mul_(scalar(0.5))
     highest = torch.sub(net, lowest, out=lowest)
     ahead = torch.maximum(net.add_(backlog), highest, out=highest)
     return ahead, (backlog + admitted).sub_(ahead)
@@ -94,7 +96,7 @@ def is_tight(reach: Float[Tensor, "W N"], variance: Float[Tensor, "W N"]) -> Boo
         reach: Occupancy at which arrivals are refused, see :func:`missed_loss`.
         variance: Variance of the net input over a step.
     """
-    return reach < variance.sqrt().mul_(4.0).add_(4.0)
+    return reach < variance.sqrt().mul_(scalar(4.0)).add_(scalar(4.0))
 
 
 def missed_loss(
@@ -119,10 +121,11 @@ def missed_loss(
         variability: As in :func:`reference`.
     """
     load = _off_one(utilisation)
-    spare = 1.0 / load - 1.0
-    bend = torch.where(load < 1.0, spare, -torch.log(load))
-    true = (bend * reference - torch.log(load) * (places + variability)) / variability
-    seen = spare * load.clamp(min=1.0) / variability * (reach + _BETWEEN_LOOKS * torch.sqrt(variance))
+    one, log_load = scalar(1.0), torch.log(load)
+    spare = one / load - one
+    bend = torch.where(load < one, spare, -log_load)
+    true = (bend * reference - log_load * (places + variability)) / variability
+    seen = spare * load.clamp(min=1.0) / variability * (reach + scalar(_BETWEEN_LOOKS) * torch.sqrt(variance))
     return (spare / torch.expm1(true) - spare / torch.expm1(seen)).clamp(0.0, 1.0)
 
 
@@ -131,13 +134,13 @@ def patient_places(
 ) -> Float[Tensor, "..."]:
     """Return the places to wait in that lose as many requests as patience does (M/M/c+D against M/M/c/K)."""
     load = _off_one(utilisation)
-    return patience_s * capacity_rps * (load - 1.0) / torch.log(load)
+    return patience_s * capacity_rps * (load - scalar(1.0)) / torch.log(load)
 
 
 def _off_one(utilisation: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """Return the utilisation, moved a little where it is so near 1 that differences from 1 would drown in rounding."""
     load = utilisation.clamp(1e-4, 1e4)
-    return torch.where((load - 1.0).abs() < _NEAR_ONE, 1.0 - _NEAR_ONE, load)
+    return torch.where((load - scalar(1.0)).abs() < scalar(_NEAR_ONE), scalar(1.0 - _NEAR_ONE), load)
 
 
 def wait_s(
@@ -146,9 +149,9 @@ def wait_s(
     """Return mean and variance of the wait of a request that arrives now.
 
     Args:
-        waiting: Requests that wait already.
+        waiting: Requests that wait already, not negative.
         capacity_rps: Completions per second.
         variability: As in :func:`reference`.
     """
-    mean = (variability * (waiting > 0)).add_(waiting).div_(capacity_rps)
+    mean = (variability * waiting.sign()).add_(waiting).div_(capacity_rps)
     return mean, (mean * variability).div_(capacity_rps)

@@ -50,4 +50,6 @@ def advance_breakers(settings: Settings, flow: Flow) -> Settings:
     """Return the settings one second later: breakers open on failing calls and try again when their time is up."""
     left = (settings.breaker_left_s - 1.0).clamp(min=0.0)
     trips = (flow.call_failure > settings.breaker_ratio) & (left <= 0) & (flow.call_rate > BUSY_CALLS_RPS)
-    return replace(settings, breaker_left_s=torch.where(trips, settings.breaker_open_s, left))
+    if bool(trips.any()):
+        left = torch.where(trips, settings.breaker_open_s, left)
+    return replace(settings, breaker_left_s=left)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 T = TypeVar("T")
@@ -26,6 +27,11 @@ def map_tensors(value: T, function: Callable[[Tensor], Tensor]) -> T:
         elif is_dataclass(item) and not isinstance(item, type):
             changed[field.name] = map_tensors(item, function)
     return replace(value, **changed)  # type: ignore[type-var]
+
+
+def positions(mask: Bool[Tensor, " M"]) -> Int[Tensor, " P"]:
+    """Return where a mask holds; on the processor numpy finds out in a fraction of torch's time."""
+    return mask.nonzero()[:, 0] if mask.is_cuda else torch.from_numpy(np.flatnonzero(mask.numpy()))
 
 
 def take_rows(value: T, rows: Int[Tensor, " R"]) -> T:
@@ -72,6 +78,22 @@ def put_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:
         else:
             changed[field.name] = item
     return replace(value, **changed)  # type: ignore[type-var]
+
+
+def overwrite_rows(value: T, rows: Int[Tensor, " R"], new: T) -> None:
+    """Replace some worlds of a batch in place, which nothing else may hold; plain fields stay.
+
+    Args:
+        value: The batch.
+        rows: Which worlds.
+        new: Their replacements.
+    """
+    for field in fields(value):  # type: ignore[arg-type]
+        old, item = getattr(value, field.name), getattr(new, field.name)
+        if isinstance(item, Tensor):
+            old.index_copy_(0, rows, item)
+        elif is_dataclass(item) and not isinstance(item, type):
+            overwrite_rows(old, rows, item)
 
 
 def lay_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:

@@ -23,6 +23,7 @@ COUNT_UNITS: Final[dict[str, str]] = {
 SECONDS: Final = frozenset({"latency_mean", "latency_p50", "latency_p95", "latency_p99", "lock_wait"})
 BUCKETED: Final = frozenset({"latency_p50", "latency_p95", "latency_p99"})
 BUCKETED_SHARE: Final = 0.2
+LEFT_OUT_SHARE: Final = 0.04
 """Quantiles that some sources count into the buckets of a histogram, and in how many systems they do."""
 ALWAYS: Final = frozenset({"request_rate", "error_ratio", "latency_p99", "replicas_ready", "pool_size", "consumer_lag"})
 
@@ -55,12 +56,14 @@ def choose_sensors(parts: Sequence[Part], rng: np.random.Generator, whole: bool)
     odd = {name: not whole and rng.random() < 0.4 for name in SIGNALS}
     in_buckets = not whole and rng.spawn(1)[0].random() < BUCKETED_SHARE  # a stream apart: all else stays as it was
     style = "" if whole else str(rng.choice(STYLES))
+    kinds = {part.kind for part in parts}
+    shown = {kind: [name for name in SIGNALS if kind in SHOWN_BY[name] and kept[name]] for kind in kinds}
+    optional = {kind: 0 if whole else sum(name not in ALWAYS for name in shown[kind]) for kind in kinds}
+    left_out = iter((rng.random(sum(optional[part.kind] for part in parts)) < LEFT_OUT_SHARE).tolist())
     found: list[Sensor] = []
     for part in parts:
-        for name in SIGNALS:
-            if part.kind not in SHOWN_BY[name] or not kept[name]:
-                continue
-            if not whole and name not in ALWAYS and rng.random() < 0.04:
+        for name in shown[part.kind]:
+            if not whole and name not in ALWAYS and next(left_out):
                 continue
             said = local_name(style, part.name, name)
             if counted[name]:

@@ -53,16 +53,16 @@ class Tally:
     time_s: Float[Tensor, "W N"]
     time_square: Float[Tensor, "W N"]
     cpu_s: Float[Tensor, "W N"]
-    retries: Float[Tensor, "W E"]
-    timeouts: Float[Tensor, "W E"]
+    retries: Float[Tensor, " K"]
+    timeouts: Float[Tensor, " K"]
     offered_attempts: Float[Tensor, "W O"]
     bad_attempts: Float[Tensor, "W O"]
 
 
-def start_tally(parameters: WorldParameters, num_substeps: int) -> Tally:
+def start_tally(parameters: WorldParameters, wiring: Wiring, num_substeps: int) -> Tally:
     """Return empty sums over that many substeps."""
     entities = torch.zeros(9, *parameters.entities.slots.shape, device=parameters.entities.slots.device)
-    edges = torch.zeros(2, *parameters.edges.calls.shape, device=entities.device)
+    edges = torch.zeros(2, *wiring.edge.shape, device=entities.device)
     attempts = torch.zeros(2, *parameters.objectives.items.shape, device=entities.device)
     return Tally(num_substeps, *entities.unbind(), *edges.unbind(), *attempts.unbind())
 
@@ -120,8 +120,8 @@ def read_signals(
     is_host = entities.kind == ENTITY_KINDS.index("host")
     cpu = torch.where(is_host, host_cpu.view_as(cpu) / (entities.host_cores * span_s) + conditions.stolen, cpu)
     pool_in_use = flow.busy + resources.leaked
-    opened = (state.settings.breaker_left_s > 0).float() * parameters.edges.there
-    num_edges = _by_source(wiring, parameters.edges.there, cpu)
+    opened = (wiring.of_edges(state.settings.breaker_left_s) > 0).float()
+    num_edges = _by_source(wiring, torch.ones_like(opened), cpu)
     attempts = tally.offered.clamp(min=1e-6)
     lock_wait_s = (conditions.own_s - conditions.cpu_s - entities.io_s).clamp(min=0.0)
     values = {
@@ -153,5 +153,5 @@ def read_signals(
     return torch.stack([values[name] for name in SIGNALS], -1)
 
 
-def _by_source(wiring: Wiring, edges: Float[Tensor, "W E"], like: Float[Tensor, "W N"]) -> Float[Tensor, "W N"]:
-    return torch.zeros_like(like).view(-1).scatter_add_(0, wiring.source, edges.reshape(-1)).view_as(like)
+def _by_source(wiring: Wiring, edges: Float[Tensor, " K"], like: Float[Tensor, "W N"]) -> Float[Tensor, "W N"]:
+    return torch.zeros_like(like).view(-1).scatter_add_(0, wiring.source, edges).view_as(like)

@@ -1,5 +1,6 @@
 """Run a batch of worlds: seconds of substeps, ticks of telemetry, from a state under forcings and keyed noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -7,15 +8,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from opswm.simulation.kernel import demand, faults, fleet, latency, noise, resources
+from opswm.simulation.kernel import demand, faults, fleet, latency, noise, passing, resources
 from opswm.simulation.kernel.conditions import Conditions, conditions
 from opswm.simulation.kernel.flow import Instant, advance_flow
 from opswm.simulation.kernel.forcings import ActionTape, Schedule, schedule
 from opswm.simulation.kernel.mechanics.table import carry_out
 from opswm.simulation.kernel.objectives import offered_and_bad
-from opswm.simulation.kernel.parameters import WorldParameters
+from opswm.simulation.kernel.parameters import Faults, WorldParameters
+from opswm.simulation.kernel.rows import map_tensors
 from opswm.simulation.kernel.signals import SIGNALS, Tally, count, read_signals, start_tally
-from opswm.simulation.kernel.state import WorldState
+from opswm.simulation.kernel.state import Flow, WorldState
+from opswm.simulation.kernel.struck import Struck
+from opswm.simulation.kernel.struck import struck as side_by_side
 from opswm.simulation.kernel.wiring import Wiring, wire
 
 SUBSTEPS: Final = 4
@@ -47,6 +51,9 @@ class _Run:
 
     parameters: WorldParameters
     wiring: Wiring
+    struck: Struck
+    held_down: Faults
+    disturbed: passing.Disturbed | None
     tape: ActionTape
     plan: Schedule
     arrival: Int[Tensor, "W G"]
@@ -100,9 +107,13 @@ def simulate(
         raise ValueError(f"ticks is {ticks}: give the number of telemetry ticks to run, 1 or more")
     entities, entries = parameters.entities, parameters.entries
     num_entities, num_entries = entities.slots.shape[1], entries.rate_rps.shape[1]
+    wiring, struck = wire(parameters), side_by_side(parameters)
     run = _Run(
         parameters=parameters,
-        wiring=wire(parameters),
+        wiring=wiring,
+        struck=struck,
+        held_down=map_tensors(struck.faults, lambda field: field[:, struck.held_down]),
+        disturbed=passing.disturbed(parameters, wiring),
         tape=forcings,
         plan=schedule(forcings, parameters.operations, seeds) if plan is None else plan,
         arrival=noise.stream(seeds, num_entries, noise.Purpose.ARRIVAL),
@@ -115,13 +126,13 @@ def simulate(
     for _ in range(ticks):
         before = state
         state = replace(state, fleet=replace(state.fleet, scaled=torch.zeros_like(state.fleet.scaled)))
-        tally = start_tally(parameters, parameters.step_s * SUBSTEPS)
+        tally = start_tally(parameters, wiring, parameters.step_s * SUBSTEPS)
         for _ in range(parameters.step_s):
             state, now = advance_second(run, state, tally)
         offered.append(tally.offered_attempts)
         bad.append(tally.bad_attempts)
         if record == "all":
-            signals.append(read_signals(parameters, run.wiring, before, state, now, tally, SUBSTEP_S))
+            signals.append(read_signals(parameters, wiring, before, state, now, tally, SUBSTEP_S))
             scaled.append(state.fleet.scaled)
     none = torch.zeros(entities.slots.shape[0], 0, num_entities, len(SIGNALS), device=seeds.device)
     return state, Observables(
@@ -135,19 +146,19 @@ def simulate(
 def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldState, Conditions]:
     """Return the state one second later and what held during it, and add the second to the tick's sums."""
     parameters, wiring, second = run.parameters, run.wiring, state.second
-    state = faults.apply_onsets(parameters.faults, state)
+    state = _set_in(run, state)
     state = carry_out(parameters, state, run.tape, run.plan)
-    level = faults.strength(parameters.faults, state.fault_left, second)
-    drives = faults.drives(parameters.faults, level, parameters.entities.slots.shape[1])
+    level = faults.strength(run.struck.faults, run.struck.of_faults(state.fault_left), second)
+    drives = faults.drives(run.struck.faults, level, state.fleet.ready.numel()).view(-1, *state.fleet.ready.shape)
     state = _advance_slow(parameters, state, drives)
-    on_the_way = faults.passages(parameters.faults, level, parameters.edges)
-    now = conditions(parameters, wiring, state, drives, on_the_way, SUBSTEP_S)
+    way = passing.on_the_way(run.disturbed, run.struck, level)
+    now = conditions(parameters, wiring, state, drives, way, SUBSTEP_S)
 
     surge = drives[faults.Drive.DEMAND].reshape(-1).index_select(0, wiring.entry).view_as(state.log_demand)
     log_demand = demand.next_log_demand(parameters.entries, state.log_demand, run.log_demand, second)
     expected = demand.rate(parameters.entries, log_demand, surge, second)
     draws = _draw(run, second, expected)
-    flow, dropped = state.flow, state.resources.dropped
+    flow, dropped = _with_edges(state.flow, wiring.of_edges), state.resources.dropped
     repeats = 1.0 + _client_repeats(parameters, state.client_failure)
     zeros = torch.zeros_like(flow.rate).view(-1)
     instants: list[Instant] = []
@@ -165,13 +176,25 @@ def advance_second(run: _Run, state: WorldState, tally: Tally) -> tuple[WorldSta
     state = replace(
         state,
         second=second + 1,
-        flow=flow,
+        flow=_with_edges(flow, lambda edges: wiring.in_slots(edges, state.flow.call_rate)),
         fleet=replace(state.fleet, utilization=torch.lerp(state.fleet.utilization, used, UTILIZATION_WEIGHT)),
         resources=replace(state.resources, dropped=dropped),
         log_demand=log_demand,
         client_failure=client,
     )
     return state, now
+
+
+def _set_in(run: _Run, state: WorldState) -> WorldState:
+    """Return the state after what the faults that set in change once, and with what others hold down."""
+    if run.struck.held_down.numel():
+        left = run.struck.of_faults(state.fault_left).index_select(1, run.struck.held_down)
+        state = faults.held_down(run.held_down, left, state)
+    return faults.apply_onsets(run.struck.faults, state) if state.second in run.struck.onsets_s else state
+
+
+def _with_edges(flow: Flow, laid_out: Callable[[Tensor], Tensor]) -> Flow:
+    return replace(flow, call_rate=laid_out(flow.call_rate), call_failure=laid_out(flow.call_failure))
 
 
 def _advance_slow(parameters: WorldParameters, state: WorldState, drives: Float[Tensor, "D W N"]) -> WorldState:
@@ -197,11 +220,11 @@ def _draw(run: _Run, second: int, expected: Float[Tensor, "W G"]) -> _Draws:
     """Return the noise of one second, all substeps at once."""
     ticks = torch.arange(second * SUBSTEPS, (second + 1) * SUBSTEPS, dtype=torch.int32, device=expected.device)
     ticks = ticks[:, None, None]
-    first, other = noise.uniform_pair(noise.draw(run.flow[None], ticks))
+    first, other = noise.normal_pair(noise.draw(run.flow[None], ticks))
     return _Draws(
         arrivals=demand.arrivals(expected, run.arrival, second, SUBSTEPS),
-        inflow=noise.normal(first) * torch.sqrt(run.parameters.entities.thinning),
-        service=noise.normal(other),
+        inflow=first.mul_(torch.sqrt(run.parameters.entities.thinning)),
+        service=other,
         exponential=-torch.log(noise.uniform(noise.draw(run.bridge[None], ticks))),
     )
 

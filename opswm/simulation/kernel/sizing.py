@@ -6,11 +6,12 @@ its own utilisation, so that some systems are generous and others have little to
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from opswm.simulation.kernel.blueprint import UNLIMITED_ITEMS, Inlet, Link, Part
+from opswm.simulation.kernel.picking import altered, pick
 
 LONGEST_WORK_S = 0.05
 """CPU time of a request beyond which a service would rather be idle than be given more to do."""
@@ -132,7 +133,7 @@ def size_links(links: Sequence[Link], known: Usual, rng: np.random.Generator) ->
     for link in links:
         wanted = known.latency_s[link.target] * math.exp(rng.uniform(math.log(10.0), math.log(40.0)))
         timeout = next((limit for limit in TIMEOUTS_S if limit >= wanted), TIMEOUTS_S[-1])
-        sized.append(replace(link, timeout_s=timeout))
+        sized.append(altered(link, timeout_s=timeout))
     return sized
 
 
@@ -145,15 +146,18 @@ def set_patience(
     what has waited for less than the usual time between a few requests.
     """
     patient: list[Part] = []
+    into: dict[str, list[Link]] = {part.name: [] for part in parts}
+    for link in links:
+        into[link.target].append(link)
     for part in parts:
-        waits = [link.timeout_s for link in links if link.target == part.name and link.synchronous > 0]
+        waits = [link.timeout_s for link in into[part.name] if link.synchronous > 0]
         waits += [inlet.client_timeout_s for inlet in inlets if inlet.entity == part.name]
-        tries = max([link.retries for link in links if link.target == part.name], default=0.0)
+        tries = max([link.retries for link in into[part.name]], default=0.0)
         cancels = rng.random() < (0.3 if tries >= 2.0 else 0.75)
         share = float(rng.uniform(0.15, 0.7))
         if waits and cancels:
             least_s = PATIENT_REQUESTS / max(known.rate_rps[part.name], 0.5)
-            part = replace(part, patience_s=round(max(max(waits) * share, least_s), 3))
+            part = altered(part, patience_s=round(max(max(waits) * share, least_s), 3))
         patient.append(part)
     return patient
 
@@ -164,14 +168,14 @@ def _as_it_is(part: Part, rate: float, rng: np.random.Generator, held_s: float =
 
 
 def _service_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
-    utilization, cores = rng.uniform(0.25, 0.6), float(rng.choice([1.0, 2.0]))
+    utilization, cores = rng.uniform(0.25, 0.6), pick(rng, (1.0, 2.0))
     replicas = int(rng.integers(2, 7))
-    cpu_s = float(np.clip(utilization * replicas * cores / rate, part.cpu_s * 0.3, part.cpu_s * 3.0))
+    cpu_s = min(max(utilization * replicas * cores / rate, part.cpu_s * 0.3), part.cpu_s * 3.0)
     replicas = max(2, math.ceil(rate * cpu_s / (cores * utilization)))
     if rate * cpu_s / (replicas * cores) < 0.2:
         cores = 0.5
         cpu_s = min(0.8 * utilization * replicas * cores / rate, LONGEST_WORK_S)
-    return replace(
+    return altered(
         part,
         cpu_s=round(cpu_s, 5),
         cores=cores,
@@ -184,32 +188,32 @@ def _service_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
 
 
 def _database_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
-    cores = float(rng.choice([4.0, 8.0, 16.0]))
-    cpu_s = float(np.clip(rng.uniform(0.2, 0.5) * cores / rate, part.cpu_s * 0.2, part.cpu_s * 4.0))
+    cores = pick(rng, (4.0, 8.0, 16.0))
+    cpu_s = min(max(rng.uniform(0.2, 0.5) * cores / rate, part.cpu_s * 0.2), part.cpu_s * 4.0)
     cores = max(2.0, float(math.ceil(rate * cpu_s / rng.uniform(0.2, 0.5))))
-    return replace(part, cpu_s=round(cpu_s, 5), cores=cores, replicas=1.0, replicas_max=1.0)
+    return altered(part, cpu_s=round(cpu_s, 5), cores=cores, replicas=1.0, replicas_max=1.0)
 
 
 def _cache_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
     cores = max(1.0, float(math.ceil(rate * part.cpu_s / rng.uniform(0.1, 0.3))))
-    return replace(part, cores=cores, replicas=1.0, replicas_max=1.0)
+    return altered(part, cores=cores, replicas=1.0, replicas_max=1.0)
 
 
 def _boundless_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
     del rng
     many = max(256.0, float(math.ceil(rate * 4.0)))
-    return replace(part, replicas=1.0, replicas_max=1.0, cores=many, slots=many, queue_limit=UNLIMITED_ITEMS)
+    return altered(part, replicas=1.0, replicas_max=1.0, cores=many, slots=many, queue_limit=UNLIMITED_ITEMS)
 
 
 def _host_work(part: Part, rate: float, rng: np.random.Generator) -> Part:
     del rate, rng
-    return replace(part, replicas=1.0, replicas_max=1.0)
+    return altered(part, replicas=1.0, replicas_max=1.0)
 
 
 def _service_room(part: Part, rate: float, rng: np.random.Generator, held_s: float) -> Part:
     room = 30.0 if part.kind == "load_balancer" else math.exp(rng.uniform(math.log(4.0), math.log(30.0)))
     slots = max(16.0, float(math.ceil(rate * held_s / part.replicas * room)))
-    return replace(part, slots=slots, queue_limit=float(math.ceil(rate * rng.uniform(0.4, 4.0)) + 20))
+    return altered(part, slots=slots, queue_limit=float(math.ceil(rate * rng.uniform(0.4, 4.0)) + 20))
 
 
 def _database_room(part: Part, rate: float, rng: np.random.Generator, held_s: float) -> Part:
@@ -217,12 +221,12 @@ def _database_room(part: Part, rate: float, rng: np.random.Generator, held_s: fl
     pool = max(8.0, float(needed), float(math.ceil(part.cores * rng.uniform(1.0, 4.0))))
     knee = part.cores * rng.uniform(1.2, 2.5)
     limit = float(math.ceil(rate * rng.uniform(1.0, 8.0)) + 50)
-    return replace(part, slots=pool, pool_size=pool, contention_knee=round(knee, 1), queue_limit=limit)
+    return altered(part, slots=pool, pool_size=pool, contention_knee=round(knee, 1), queue_limit=limit)
 
 
 def _cache_room(part: Part, rate: float, rng: np.random.Generator, held_s: float) -> Part:
     del rng
-    return replace(part, slots=max(64.0, float(math.ceil(rate * held_s / 0.1))), queue_limit=rate * 4.0 + 50)
+    return altered(part, slots=max(64.0, float(math.ceil(rate * held_s / 0.1))), queue_limit=rate * 4.0 + 50)
 
 
 _WORKERS = {
@@ -263,11 +267,11 @@ def place_on_hosts(parts: Sequence[Part], known: Usual, rng: np.random.Generator
             near = [name for name in hosts if part.zone and zone[name] == part.zone] or hosts
             host = near[int(rng.integers(len(near)))]
             load[host] += known.rate_rps[part.name] * part.cpu_s
-            part = replace(part, host=host)
+            part = altered(part, host=host)
         placed.append(part)
     full = (0.25, 0.5) if len(parts) <= SMALL_SYSTEM else (0.1, 0.25)
     return [
-        replace(part, host_cores=float(max(2, math.ceil(load[part.name] / rng.uniform(*full)))))
+        altered(part, host_cores=float(max(2, math.ceil(load[part.name] / rng.uniform(*full)))))
         if part.kind == "host"
         else part
         for part in placed

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from opswm.simulation.kernel.blueprint import Link, Part
+from opswm.simulation.kernel.picking import pick
 
 _WORDS: Final = (
     "accounts", "ads", "alerts", "billing", "bookings", "campaigns", "claims", "coupons", "delivery", "documents",
@@ -59,14 +60,14 @@ class Sketch:
                 self.word(),
                 "service",
                 cpu_s=float(math.exp(rng.uniform(math.log(0.003), math.log(0.015)))),
-                io_s=float(rng.choice([0.0, 0.0, 0.002, 0.01])),
+                io_s=pick(rng, (0.0, 0.0, 0.002, 0.01)),
                 scv=float(rng.uniform(0.5, 1.8)),
                 start_s=float(rng.uniform(20.0, 90.0)),
                 warmup_s=float(rng.uniform(10.0, 90.0)),
                 warmup_penalty=float(rng.uniform(0.1, 1.2)),
                 memory_ratio=float(rng.uniform(0.25, 0.65)),
                 scaler_on=float(rng.random() < 0.3),
-                old_version_penalty=float(rng.choice([1.0, 1.0, 1.0, 1.25])),
+                old_version_penalty=pick(rng, (1.0, 1.0, 1.0, 1.25)),
                 deployed_s=-float(rng.uniform(3_000.0, 900_000.0)),
             )
         )
@@ -104,8 +105,8 @@ class Sketch:
                 calls=calls,
                 on_path=on_path,
                 required=float(rng.uniform(0.0, 0.1)) if optional else 1.0,
-                retries=float(rng.choice([0.0, 1.0, 2.0, 3.0], p=[0.6, 0.25, 0.12, 0.03])),
-                backoff_s=float(rng.choice([0.0, 0.05, 0.2])),
+                retries=pick(rng, (0.0, 1.0, 2.0, 3.0), (0.6, 0.25, 0.12, 0.03)),
+                backoff_s=pick(rng, (0.0, 0.05, 0.2)),
                 breaker_ratio=0.5 if rng.random() < 0.15 else 2.0,
                 feature=f"{target}-calls" if optional else "",
             )

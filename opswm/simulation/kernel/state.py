@@ -34,8 +34,9 @@ class Flow:
         failure: Share of calls refused or answered with an error, smoothed.
         downstream_s, downstream_var: Time spent in synchronous calls per request, mean and variance.
         log_success: Sum of log(success) over the calls that a request cannot do without.
-        call_rate: Calls per second along each edge, retries included.
-        call_failure: Smoothed chance that one attempt on an edge fails or times out.
+        call_rate: Calls per second along each edge, retries included: ``[W, E]`` in a state, ``[K]`` within a second
+            (see ``wiring.Wiring``).
+        call_failure: Smoothed chance that one attempt on an edge fails or times out, likewise.
         tokens: Requests that a rate limit would admit at once.
         owed: Completions counted too early, not positive (see ``queueing.reflect``).
     """
@@ -53,8 +54,8 @@ class Flow:
     downstream_s: Float[Tensor, "W N"]
     downstream_var: Float[Tensor, "W N"]
     log_success: Float[Tensor, "W N"]
-    call_rate: Float[Tensor, "W E"]
-    call_failure: Float[Tensor, "W E"]
+    call_rate: Float[Tensor, "*edges"]
+    call_failure: Float[Tensor, "*edges"]
     tokens: Float[Tensor, "W N"]
     owed: Float[Tensor, "W N"]
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from opswm.simulation.kernel.abilities import abilities_of
 from opswm.simulation.kernel.blueprint import Blueprint, Part
+from opswm.simulation.kernel.picking import altered
 from opswm.simulation.kernel.signals import SIGNALS
 
 FACTOR: Final = 1.6
@@ -42,10 +43,10 @@ def _more(part: Part) -> Part:
         return float(math.ceil(value * FACTOR))
 
     if part.kind == "host":
-        return replace(part, host_cores=up(part.host_cores))
+        return altered(part, host_cores=up(part.host_cores))
     if part.kind in ("database", "cache", "external", "queue"):
         pool, knee = up(part.pool_size) if part.pool_size else 0.0, round(part.contention_knee * FACTOR, 1)
-        return replace(part, cores=up(part.cores), slots=up(part.slots), pool_size=pool, contention_knee=knee)
+        return altered(part, cores=up(part.cores), slots=up(part.slots), pool_size=pool, contention_knee=knee)
     most = up(part.replicas_max)
     low, high = up(part.scaler_min), up(part.scaler_max)
-    return replace(part, replicas=up(part.replicas), replicas_max=most, scaler_min=low, scaler_max=high)
+    return altered(part, replicas=up(part.replicas), replicas_max=most, scaler_min=low, scaler_max=high)

@@ -16,6 +16,7 @@ from opswm.simulation.kernel.blueprint import Blueprint, Goal, Inlet, Part
 from opswm.simulation.kernel.checks import check_stable
 from opswm.simulation.kernel.families import FAMILIES
 from opswm.simulation.kernel.finish import finish
+from opswm.simulation.kernel.picking import pick
 from opswm.simulation.kernel.profiles import draw_profile
 from opswm.simulation.kernel.sketch import Sketch
 
@@ -57,7 +58,7 @@ def random_blueprint(
     Raises:
         ValueError: When the family is not known, or the size is out of range.
     """
-    chosen = family or str(rng.choice(list(FAMILIES)))
+    chosen = family or pick(rng, tuple(FAMILIES))
     if chosen not in FAMILIES:
         raise ValueError(f"topology family {chosen!r} is not known; use one of {', '.join(FAMILIES)}")
     wanted = int(np.clip(rng.normal(12.0, 5.0), SMALLEST, 28)) if size is None else size
@@ -131,7 +132,7 @@ def _domain(
     extra = extras.draw_extras(rng, room + 1)
     services = FAMILIES[family](own, balancer, room - extra.num_parts)
     while len(own.parts) - 1 + extra.num_parts < room:
-        caller, name = str(rng.choice(services)), own.service()
+        caller, name = pick(rng, services), own.service()
         own.call(caller, name, calls=float(rng.uniform(0.2, 0.8)), optional=bool(rng.random() < 0.5))
         services.append(name)
     for _ in range(extra.caches):
@@ -148,7 +149,7 @@ def _domain(
         services.remove(str(name))
         services += extras.split_in_zones(own, str(name), sorted(str(place) for place in places))
     while len(own.parts) - 1 < room:
-        caller, name = str(rng.choice(services)), own.service()
+        caller, name = pick(rng, services), own.service()
         own.call(caller, name, calls=float(rng.uniform(0.2, 0.8)), optional=True)
         services.append(name)
     sketch.parts += own.parts[1:]
@@ -185,7 +186,7 @@ def _inlet(rng: np.random.Generator, entity: str, rate_rps: float) -> Inlet:
         burst_period_s=float(rng.uniform(120.0, 900.0)),
         burst_share=float(rng.uniform(0.05, 0.25)),
         client_timeout_s=float(rng.uniform(2.0, 10.0)),
-        client_retries=float(rng.choice([0.0, 1.0, 2.0], p=[0.75, 0.2, 0.05])),
+        client_retries=pick(rng, (0.0, 1.0, 2.0), (0.75, 0.2, 0.05)),
     )
     if rng.random() < 0.5:
         return inlet

@@ -11,7 +11,7 @@ import torch
 from opswm.errors import StoreError
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.tensors import Batch
-from opswm.training.generate import SHARD_POINTS, generate, pieces
+from opswm.training.generate import SHARD_POINTS, generate, generate_sets, pieces
 from opswm.training.recipes import FIRST_TRAINING_SEED, DataPlan
 from opswm.training.shards import read_shard, write_shard
 from opswm.training.simulated import simulate_batch
@@ -69,6 +69,15 @@ def test_what_is_there_is_kept_and_what_is_gone_comes_back(made_up: list[int], t
     assert lost.read_bytes() == before
     assert made_up == [TINY.seed]
     assert again.training.identity == made.training.identity
+
+
+def test_one_set_can_be_made_alone(made_up: list[int], tmp_path: Path) -> None:
+    """Making one set of a plan makes the files that making all of them would, and no others."""
+    whole = generate(TINY, 16, 8, tmp_path / "whole", lambda *_: None)
+    alone = generate_sets(TINY, ["calibration"], 16, 8, tmp_path / "alone", lambda *_: None)
+    assert list(alone) == ["calibration"]
+    assert alone["calibration"].identity == whole.calibration.identity
+    assert [path.name for path in (tmp_path / "alone").iterdir()] == [path.name for path in whole.calibration.paths]
 
 
 def test_a_group_that_is_interrupted_is_finished(

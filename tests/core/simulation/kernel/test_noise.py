@@ -88,3 +88,15 @@ def test_the_highest_uniforms_give_counts_of_their_own() -> None:
     alone = torch.cat([noise.poisson(highest[:1], mean[None]) for mean in means])
     assert torch.equal(together, alone)
     assert (together <= means + 7.0 * means.sqrt() + 6.0).all()
+
+
+def test_normal_pairs_are_looked_up_without_a_difference() -> None:
+    """The pair of normals of some bits is, bit for bit, what the pair of uniforms of those bits gives."""
+    keys = noise.stream(
+        noise.world_seeds(9, torch.arange(7), torch.zeros(7, dtype=torch.int64)), 11, noise.Purpose.FLOW
+    )
+    bits = noise.draw(keys, 5)
+    looked_up = noise.normal_pair(bits)
+    assert all(
+        torch.equal(one, noise.normal(other)) for one, other in zip(looked_up, noise.uniform_pair(bits), strict=True)
+    )
