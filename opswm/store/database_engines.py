@@ -57,11 +57,10 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     try:
-        engine = create_engine(parsed, connect_args=_POSTGRESQL_CONNECTION, **_POSTGRESQL_POOL)
+        import psycopg  # an embedded ledger needs no driver
     except ModuleNotFoundError as problem:
-        raise BadInputError(
-            f"a ledger on PostgreSQL needs {problem.name!r}: pip install 'opswm[postgres]'"
-        ) from problem
+        raise BadInputError("a ledger on PostgreSQL needs 'psycopg': pip install 'opswm[postgres]'") from problem
+    engine = create_engine(parsed, module=psycopg, connect_args=_POSTGRESQL_CONNECTION, **_POSTGRESQL_POOL)
     event.listen(engine, "connect", _set_up_postgresql)
     return engine
 
