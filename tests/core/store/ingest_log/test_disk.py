@@ -1,5 +1,6 @@
 """A disk that is full or read-only, a clock that steps back, and what is counted of all this."""
 
+import random
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ from opswm.errors import BadInputError, LogFullError, StoreError
 from opswm.store.ingest_log import counts
 from opswm.store.ingest_log.deliveries import deliveries
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog, SqliteIngestLogConfig
-from tests.core.store.ingest_log.appender import made
+from opswm_schemas.ports import Batch
 from tests.core.store.ingest_log.logs import batch, names
-from tests.core.store.shop import SHOP, after
+from tests.core.store.shop import SHOP, after, readings
 
 Remount = Callable[[str], None]
 
@@ -40,12 +41,19 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, Remount]]:
     subprocess.run(["umount", "--lazy", folder], check=True, capture_output=True)
 
 
+def large(number: int) -> Batch:
+    """Return a batch of a few pages."""
+    chance = random.Random(number)
+    rows = [(f"web.{row}", float(row), float(row), chance.random()) for row in range(900)]
+    return Batch(SHOP, "otlp", f"b{number}", readings(rows))
+
+
 def fill(log: SqliteIngestLog, first: int, number: int) -> tuple[list[str], list[str]]:
     """Append batches one by one; return the ids of those kept, and what was said of the others."""
     kept, said = [], []
     for count in range(first, first + number):
         try:
-            log.append([made(f"b{count}")])
+            log.append([large(count)])
             kept.append(f"b{count}")
         except StoreError as problem:
             said.append(str(problem))
@@ -57,7 +65,7 @@ def test_a_full_disk_refuses_and_loses_nothing(small_disk: tuple[Path, Remount])
     folder, remount = small_disk
     config = SqliteIngestLogConfig(checkpoint_bytes=200_000)
     log = SqliteIngestLog(folder / "ingest.sqlite", config)
-    kept, said = fill(log, 0, 300)
+    kept, said = fill(log, 0, 40)
     assert kept
     assert said
     assert all("disk is full" in line or "No space left" in line for line in said)
@@ -65,11 +73,11 @@ def test_a_full_disk_refuses_and_loses_nothing(small_disk: tuple[Path, Remount])
     assert set(kept) <= there.keys()
     assert set(there.values()) == {1}
     remount("size=16m")
-    again, said = fill(log, 0, 300)
-    assert (len(again), said) == (300, [])
+    again, said = fill(log, 0, 40)
+    assert (len(again), said) == (40, [])
     log.close()
     log = SqliteIngestLog(folder / "ingest.sqlite", config)
-    assert names(log) == {f"b{count}": 1 for count in range(300)}
+    assert names(log) == {f"b{count}": 1 for count in range(40)}
     log.close()
 
 
