@@ -201,7 +201,8 @@ def requests_of(blueprint: Blueprint, course: Course, decision_s: int) -> tuple[
         decision_s: Second of the decision.
 
     Raises:
-        ValueError: When the system has no such entity, or cannot carry out the action.
+        ValueError: When the system has no such entity, flag or capability, as where the course was made for another
+            revision of its descriptor.
     """
     return tuple(_request(blueprint, action, decision_s) for action in course.actions if action.params.type != "no_op")
 
@@ -222,7 +223,13 @@ def _ability(blueprint: Blueprint, action: CandidateAction, feature: str) -> Abi
     """Return the ability that is meant; one that the system lacks costs nothing and has no stated effect."""
     meant = [a for a in blueprint.abilities if a.type == action.params.type and a.target == action.target]
     if action.capability_id is not None:
-        meant = [ability for ability in meant if capability_id(ability) == action.capability_id] or meant
+        able, meant = meant, [ability for ability in meant if capability_id(ability) == action.capability_id]
+        if not meant:
+            known = ", ".join(sorted({capability_id(ability) for ability in able})) or "none of this type"
+            raise ValueError(
+                f"{blueprint.name!r} has no capability {action.capability_id!r} at {action.target!r} (it has {known}); "
+                "was the course made for another revision of its descriptor?"
+            )
     if feature:
         meant = [ability for ability in meant if ability.feature == feature]
         if not meant:

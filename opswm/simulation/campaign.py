@@ -7,38 +7,35 @@ on where it was; other settings are refused. A recording depends on its seed alo
 import json
 import multiprocessing
 import os
-import re
-import shutil
-import zipfile
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from errno import EDQUOT, ENOSPC
 from hashlib import sha256
 from importlib import metadata
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 
-from opswm.errors import BadInputError, StoreError
+from opswm.errors import StoreError
 from opswm.simulation.branch import true_outcomes
+from opswm.simulation.campaign_folder import claimed, is_there, sweep
 from opswm.simulation.candidates import candidates_of
-from opswm.simulation.engines import EngineName, engine_named
+from opswm.simulation.engines import WORLDS_VERSION, EngineName, engine_named
 from opswm.simulation.kernel.episodes import EpisodePlan
 from opswm.simulation.kernel.healthy import System
 from opswm.simulation.recorder import write_recording
 from opswm.simulation.scene import scene_of
-from opswm.simulation.truth_files import BRANCHES_FILE, branches_file
-from opswm_schemas.recordings.archive import ArchiveLimits, open_files
-from opswm_schemas.recordings.problem import RecordingError
-from opswm_schemas.recordings.reader import Recording
+from opswm.simulation.truth_files import BRANCHES_FILE, Generator, branches_file
 
-SETTINGS_FILE: Final = ".simulate.json"
-VERSION: Final = 1
-"""Counts up when the same settings and seed mean another recording."""
+Step = Literal["history", "truth"]
+Told = Callable[[int, int, str], None]
+"""Called with how many recordings are there, how many there will be, and how far the work on the others is."""
 
 _LOOK_S: Final = 0.5
 _FULL: Final = frozenset({ENOSPC, EDQUOT})
@@ -70,9 +67,15 @@ class Campaign:
     most_futures: int | None = None
 
     @property
+    def generator(self) -> Generator:
+        """Who makes a world of a seed."""
+        return Generator(self.engine, WORLDS_VERSION, metadata.version("opswm"))
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Everything that makes a recording what it is, the software among it."""
-        return {"version": VERSION, "software": metadata.version("opswm"), **asdict(self)}
+        made_by = self.generator
+        return {"version": made_by.version, "software": made_by.software, **asdict(self)}
 
     @property
     def origin(self) -> str:
@@ -98,7 +101,7 @@ def write_recordings(
     out: Path,
     as_zip: bool,
     workers: int,
-    told: Callable[[int, int], None],
+    told: Told,
 ) -> list[Path]:
     """Write the recordings of some seeds that are not there yet; return the paths of all.
 
@@ -108,7 +111,7 @@ def write_recordings(
         out: The folder.
         as_zip: Whether recordings are zips.
         workers: Processes that simulate at once; the recordings are the same for any number.
-        told: Called with how many are there, and how many there will be.
+        told: Called at once, and whenever there is something new.
 
     Raises:
         BadInputError: When the folder holds recordings of other settings or something else in their place, is being
@@ -117,73 +120,120 @@ def write_recordings(
     """
     engine_named(campaign.engine)
     paths = {seed: recording_path(campaign, out, seed, as_zip) for seed in seeds}
-    with _claimed(campaign, out):
-        missing = [seed for seed in seeds if not _is_there(campaign, paths[seed])]
-
-        def report() -> None:
-            told(sum(path.exists() for path in paths.values()), len(paths))
-
-        report()
-        try:
-            for _ in _carried_out(campaign, missing, paths, workers):
-                report()
-        except BrokenProcessPool as problem:
-            raise StoreError(
-                "a process that simulated was ended from outside, most likely for want of memory; what is written is "
-                "whole. Run the same command with fewer --workers"
-            ) from problem
-        except OSError as problem:
-            if problem.errno not in _FULL:
-                raise
-            done = sum(path.exists() for path in paths.values())
-            raise StoreError(
-                f"{out}: no space left on the device after {done} of {len(paths)} recordings; these are whole. "
-                "Make room, and the same command goes on from there"
-            ) from problem
-        finally:
-            _sweep(out)
+    try:
+        with claimed(out, campaign.identity):
+            work = _Work(campaign, paths, told)
+            try:
+                work.carry_out(workers)
+            finally:
+                sweep(out)
+    except BrokenProcessPool as problem:
+        raise StoreError(
+            "a process that simulated was ended from outside, most likely for want of memory; what is written is "
+            "whole. Run the same command with fewer --workers"
+        ) from problem
+    except OSError as problem:
+        if problem.errno not in _FULL:
+            raise
+        done = sum(path.exists() for path in paths.values())
+        raise StoreError(
+            f"{out}: no space left on the device after {done} of {len(paths)} recordings; these are whole. "
+            "Make room, and the same command goes on from there"
+        ) from problem
     return list(paths.values())
 
 
-def _carried_out(campaign: Campaign, missing: list[int], paths: dict[int, Path], workers: int) -> Iterator[None]:
-    """Write what is missing, and yield now and then."""
-    parts = 1 if workers == 1 else 2 * workers
-    at_once = max(1, min(engine_named(campaign.engine).at_once, -(-len(missing) // parts)))
-    batches = [missing[first : first + at_once] for first in range(0, len(missing), at_once)]
-    if workers == 1 or len(batches) <= 1:
-        for batch in batches:
-            yield from _simulated(campaign, batch, paths)
-        return
-    context = multiprocessing.get_context("spawn")
-    before = set(multiprocessing.active_children())
-    with ProcessPoolExecutor(min(workers, len(batches)), mp_context=context) as pool:
-        waiting: set[Future[None]] = {
-            pool.submit(_work, campaign, batch, {seed: paths[seed] for seed in batch}) for batch in batches
-        }
-        try:
-            while waiting:
-                finished, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
-                for one in finished:
-                    one.result()
-                yield
-        except BaseException:  # an interrupt ends the work at once: what was under way leaves no trace
-            pool.shutdown(wait=False, cancel_futures=True)
-            for child in set(multiprocessing.active_children()) - before:
-                child.terminate()
-            raise
+@dataclass(frozen=True)
+class _Work:
+    """What is to be written, and what has been done for it."""
+
+    campaign: Campaign
+    paths: dict[int, Path]
+    told: Told
+    steps: Counter[Step] = field(default_factory=Counter)
+
+    def carry_out(self, workers: int) -> None:
+        """Write what is missing, and tell of it."""
+        missing = [seed for seed, path in self.paths.items() if not is_there(path, self.campaign.origin)]
+        there = len(self.paths) - len(missing)
+        self.steps.update(history=there, truth=there)
+        self.tell()
+        parts = 1 if workers == 1 else 2 * workers
+        at_once = max(1, min(engine_named(self.campaign.engine).at_once, -(-len(missing) // parts)))
+        batches = [missing[first : first + at_once] for first in range(0, len(missing), at_once)]
+        if workers == 1 or len(batches) <= 1:
+            for batch in batches:
+                for done in _simulated(self.campaign, batch, self.paths):
+                    self.steps.update(done)
+                    self.tell()
+            return
+        self._side_by_side(batches, min(workers, len(batches)))
+
+    def tell(self) -> None:
+        """Say how far everything is."""
+        total = len(self.paths)
+        what = f"histories {self.steps['history']}/{total}"
+        if self.campaign.has_truth:
+            what += f", truths {self.steps['truth']}/{total}"
+        self.told(sum(path.exists() for path in self.paths.values()), total, what)
+
+    def _side_by_side(self, batches: Sequence[list[int]], workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        before = set(multiprocessing.active_children())
+        steps: SimpleQueue[Counter[Step]] = context.SimpleQueue()
+        with ProcessPoolExecutor(workers, context, _begin_work, (steps,)) as pool:
+            waiting: set[Future[None]] = {
+                pool.submit(_work, self.campaign, batch, {seed: self.paths[seed] for seed in batch})
+                for batch in batches
+            }
+            try:
+                while waiting:
+                    finished, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+                    while not steps.empty():
+                        self.steps.update(steps.get())
+                    for one in finished:
+                        one.result()
+                    self.tell()
+            except BaseException:  # an interrupt ends the work at once: what was under way leaves no trace
+                pool.shutdown(wait=False, cancel_futures=True)
+                for child in set(multiprocessing.active_children()) - before:
+                    child.terminate()
+                raise
+            finally:
+                steps.close()
+
+
+_steps: "SimpleQueue[Counter[Step]] | None" = None
+"""Where a process that simulates tells of its steps; such a process has nothing else to do."""
+
+
+def _begin_work(steps: "SimpleQueue[Counter[Step]]") -> None:
+    global _steps
+    _steps = steps
+    torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the command is no more, so that a killed one does not go on writing."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> None:
-    torch.set_num_threads(1)
-    for _ in _simulated(campaign, seeds, paths):
-        pass
+    for step in _simulated(campaign, seeds, paths):
+        if _steps is not None and step:
+            _steps.put(step)
 
 
-def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> Iterator[None]:
-    """Simulate some worlds together and write each; yield once it is there."""
+def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> Iterator[Counter[Step]]:
+    """Simulate some worlds together and write each; yield what was done, nothing where a recording is there now."""
     engine = engine_named(campaign.engine)
     with torch.inference_mode():
         lived = engine.live(campaign.plan, seeds)
+        yield Counter({"history": len(seeds)})
         for row, seed in enumerate(seeds):
             truth: dict[str, bytes] = {}
             if campaign.has_truth:
@@ -191,89 +241,7 @@ def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> 
                 courses = candidates_of(scene, campaign.candidates or engine.candidates)
                 ticks, most = campaign.horizon_ticks, campaign.most_futures or engine.most_futures
                 verdict = true_outcomes(lived, row, courses, ticks, most, engine.looks_further, engine.branch)
-                truth[BRANCHES_FILE] = branches_file(scene, courses, verdict, ticks)
+                truth[BRANCHES_FILE] = branches_file(scene, courses, verdict, ticks, campaign.generator)
+                yield Counter({"truth": 1})
             write_recording(lived, row, paths[seed], truth=truth, origin=campaign.origin)
-            yield
-
-
-def _is_there(campaign: Campaign, path: Path) -> bool:
-    """Return whether the recording is there already, whole.
-
-    Raises:
-        BadInputError: When something else is in its place.
-    """
-    if not path.exists():
-        return False
-    try:
-        with Recording.open(path) as recording:
-            manifest = recording.manifest
-        files = open_files(path, ArchiveLimits())
-        sizes = {name: files.size_bytes(name) for name in files.names()}
-        files.close()
-    except (RecordingError, zipfile.BadZipFile) as problem:
-        raise BadInputError(f"{path} is in the way and is no recording ({problem}); remove it") from problem
-    if manifest.origin != campaign.origin:
-        raise BadInputError(f"{path} is a recording of other settings; choose another folder, or remove it")
-    stated: dict[str, int] = {str(entry.path): entry.size_bytes for entry in manifest.files}
-    stated |= {entry.path: entry.size_bytes for entry in manifest.truth}
-    if any(sizes.get(name) != size_bytes for name, size_bytes in stated.items()):
-        raise BadInputError(f"{path} is not whole any more; remove it, and it is simulated again")
-    return True
-
-
-@contextmanager
-def _claimed(campaign: Campaign, out: Path) -> Iterator[None]:
-    """Hold the folder, which is made and given its settings where it is new.
-
-    Raises:
-        BadInputError: When it has other settings, or another process holds it.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    file = out / SETTINGS_FILE
-    with _locked(out):
-        if file.exists():
-            _compare(file, campaign.identity)
-        else:
-            partial = out / f"{SETTINGS_FILE}.partial"
-            partial.write_text(json.dumps(campaign.identity, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-            partial.replace(file)
-        _sweep(out)
-        yield
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # not on every platform; two commands at once are then not told apart
-        yield
-        return
-    descriptor = os.open(out, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as problem:
-            raise BadInputError(f"{out} is being written to by another opswm simulate; wait until it ends") from problem
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _compare(file: Path, wanted: dict[str, Any]) -> None:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, UnicodeDecodeError) as problem:
-        raise BadInputError(f"{file} cannot be read ({problem}); choose another folder") from problem
-    if not isinstance(found, dict):
-        raise BadInputError(f"{file} holds no settings; choose another folder")
-    differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    if differing:
-        told = ", ".join(f"{name} {found.get(name)!r} there and {wanted.get(name)!r} now" for name in differing)
-        raise BadInputError(f"{file.parent} holds recordings of other settings ({told}); choose another --out")
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a process that was killed left half-written."""
-    for path in out.glob(".*.partial"):
-        if re.fullmatch(r"\..+-seed-\d+(\.zip)?\.[0-9a-f]{32}\.partial", path.name):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+            yield Counter()

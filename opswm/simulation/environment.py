@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from opswm.canonical import FEATURE_LIMIT, to_feature
+from opswm.errors import BadInputError
+from opswm.simulation.engines import WORLDS_VERSION
 from opswm.simulation.kernel import noise
 from opswm.simulation.kernel.assemble import assemble
 from opswm.simulation.kernel.blueprint import Ability, Blueprint, Level
@@ -48,6 +50,7 @@ class EnvironmentConfig:
         step_s: Telemetry step, and the time between two actions.
         calm_share: Chance that an episode may begin although users do not suffer; otherwise incidents are redrawn a few
             times until they do.
+        worlds_version: Version of what a seed means; a configuration that was kept from another one is refused.
     """
 
     system: System = "web_shop"
@@ -57,8 +60,14 @@ class EnvironmentConfig:
     horizon_ticks: int = 32
     step_s: int = 5
     calm_share: float = 0.1
+    worlds_version: int = WORLDS_VERSION
 
     def __post_init__(self) -> None:
+        if self.worlds_version != WORLDS_VERSION:
+            raise BadInputError(
+                f"worlds_version is {self.worlds_version}, and this version of opswm makes worlds of version "
+                f"{WORLDS_VERSION}: seed {self.system_seed} means another system to it; begin anew, without the old one"
+            )
         if not 1 <= self.window_ticks <= self.context_ticks or self.horizon_ticks < 1:
             raise ValueError(
                 f"window_ticks is {self.window_ticks}, context_ticks {self.context_ticks} and horizon_ticks "

@@ -49,19 +49,20 @@ def simulate(
         raise BadInputError(f"--entities is {entities}, and the web shop has its own number; use --system random")
     if engine not in ("kernel", "events"):
         raise BadInputError(f"--engine is {engine!r}; allowed are kernel and events")
-    from opswm.simulation.campaign import Campaign, write_recordings
-
-    campaign = Campaign(
-        engine="kernel" if engine == "kernel" else "events",
-        system="web_shop" if chosen == "web_shop" else "random",
-        entities=entities,
-        has_truth=truth,
-        candidates=candidates,
-        most_futures=futures,
-    )
     seeds = range(seed, seed + episodes)
     try:
         with progress("simulating", "incidents") as advance:
+            advance(0, episodes, "(starting)")
+            from opswm.simulation.campaign import Campaign, write_recordings
+
+            campaign = Campaign(
+                engine="kernel" if engine == "kernel" else "events",
+                system="web_shop" if chosen == "web_shop" else "random",
+                entities=entities,
+                has_truth=truth,
+                candidates=candidates,
+                most_futures=futures,
+            )
             paths = write_recordings(campaign, seeds, out, as_zip, workers or _cores(), advance)
     except KeyboardInterrupt as problem:
         stderr().print(

@@ -15,9 +15,11 @@ import pytest
 from opswm.errors import BadInputError, StoreError
 from opswm.simulation import campaign
 from opswm.simulation.branch import branch_one
-from opswm.simulation.campaign import SETTINGS_FILE, Campaign, write_recordings
+from opswm.simulation.campaign import Campaign, write_recordings
+from opswm.simulation.campaign_folder import SETTINGS_FILE
 from opswm.simulation.engines import Engine
 from opswm.simulation.kernel.episodes import EpisodePlan, Lived, live
+from opswm.simulation.truth_files import read_branches
 from opswm_schemas.questions import Course
 from opswm_schemas.recordings import placement
 from opswm_schemas.recordings.reader import Recording
@@ -32,7 +34,7 @@ def written(
     wanted: Campaign, out: Path, seeds: range = range(7, 9), as_zip: bool = False, workers: int = 1
 ) -> list[str]:
     """Write recordings and return the names of what is in the folder then."""
-    write_recordings(wanted, seeds, out, as_zip, workers, lambda done, total: None)
+    write_recordings(wanted, seeds, out, as_zip, workers, lambda done, total, what: None)
     return sorted(path.name for path in out.iterdir() if path.name != SETTINGS_FILE)
 
 
@@ -71,6 +73,7 @@ def test_recordings_are_valid_and_hold_the_truth(folder: Path) -> None:
         with Recording.open(folder / name) as recording:
             assert recording.truth_names() == ["truth/branches.json", "truth/incident.json"]
             told: dict[str, Any] = json.loads(recording.truth("truth/branches.json"))
+            assert read_branches(recording.truth("truth/branches.json"), SMALL.generator).world_seed == int(name[-1])
         courses = [Course.model_validate(entry["course"]) for entry in told["courses"]]
         waiting = [entry for entry, course in zip(told["courses"], courses, strict=True) if course.is_no_op]
         assert [entry["course"]["course_id"] for entry in waiting] == [told["no_op"]]
@@ -94,6 +97,22 @@ def test_a_seed_gives_the_same_bytes_alone_and_in_company(folder: Path, tmp_path
     assert contents(folder / "web-shop-seed-7") != contents(folder / "web-shop-seed-8")
 
 
+def test_progress_is_told_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First of all how many there will be; then histories, truths and recordings as they get done."""
+    engine = Engine("kernel", lambda plan, seeds: lived_once(plan, tuple(seeds)), branch_one, 2)
+    monkeypatch.setattr(campaign, "engine_named", lambda name: engine)
+    told: list[tuple[int, int, str]] = []
+    write_recordings(SMALL, range(7, 9), tmp_path, False, 1, lambda *what: told.append(what))
+    assert told == [
+        (0, 2, "histories 0/2, truths 0/2"),
+        (0, 2, "histories 2/2, truths 0/2"),
+        (0, 2, "histories 2/2, truths 1/2"),
+        (1, 2, "histories 2/2, truths 1/2"),
+        (1, 2, "histories 2/2, truths 2/2"),
+        (2, 2, "histories 2/2, truths 2/2"),
+    ]
+
+
 @pytest.mark.slow
 def test_any_number_of_processes_gives_the_same(folder: Path, tmp_path: Path) -> None:
     """Two processes write what one writes."""
@@ -106,9 +125,9 @@ def test_what_is_there_is_kept_and_what_is_missing_is_added(tmp_path: Path) -> N
     """The same command again writes nothing; a longer one only what is new, and zips stand beside folders."""
     assert written(QUICK, tmp_path, range(7, 8)) == NAMES[:1]
     stamp = (tmp_path / NAMES[0] / "manifest.json").stat().st_mtime_ns
-    told: list[tuple[int, int]] = []
-    write_recordings(QUICK, range(7, 8), tmp_path, False, 1, lambda done, total: told.append((done, total)))
-    assert told == [(1, 1)]
+    told: list[tuple[int, int, str]] = []
+    write_recordings(QUICK, range(7, 8), tmp_path, False, 1, lambda *what: told.append(what))
+    assert told == [(1, 1, "histories 1/1")]
     assert written(QUICK, tmp_path) == NAMES
     assert (tmp_path / NAMES[0] / "manifest.json").stat().st_mtime_ns == stamp
     assert written(QUICK, tmp_path, range(7, 8), as_zip=True) == [NAMES[0], f"{NAMES[0]}.zip", NAMES[1]]
@@ -119,6 +138,13 @@ def test_other_settings_and_other_files_are_refused(folder: Path, tmp_path: Path
     """A folder holds recordings of one kind; what differs is named, and nothing is overwritten."""
     with pytest.raises(BadInputError, match="context_ticks 6 there and 9 now"):
         written(replace(SMALL, context_ticks=9), folder)
+    settings = json.loads((folder / SETTINGS_FILE).read_text())
+    for name, other in (("version", settings["version"] - 1), ("software", "0.0.1")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SETTINGS_FILE).write_text(json.dumps(settings | {name: other}))
+        with pytest.raises(BadInputError, match=f"other settings .{name} {other!r} there and {settings[name]!r} now"):
+            written(SMALL, tmp_path / name)
+        assert os.listdir(tmp_path / name) == [SETTINGS_FILE]
     (tmp_path / NAMES[0]).mkdir()
     with pytest.raises(BadInputError, match="in the way"):
         written(SMALL, tmp_path)
@@ -175,6 +201,19 @@ def test_an_interrupt_or_a_full_disk_leaves_whole_recordings_only(
     assert validate_recording(tmp_path / NAMES[1]) == []
 
 
+def test_a_disk_that_is_full_from_the_start_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where not even the settings can be written, the message is the same, and nothing stays behind."""
+
+    def full(path: Path, *arguments: Any, **named: Any) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StoreError, match="no space left on the device after 0 of 2 recordings"):
+        written(QUICK, tmp_path)
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.usefixtures("remembered")
 def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
     """Half-written recordings of a process that could not clean up go; other hidden files stay."""
@@ -190,7 +229,7 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path: Path) -> None:
 def test_two_commands_do_not_write_to_one_folder(tmp_path: Path) -> None:
     """While one command holds a folder another is told to wait."""
 
-    def meanwhile(done: int, total: int) -> None:
+    def meanwhile(done: int, total: int, what: str) -> None:
         with pytest.raises(BadInputError, match="another opswm simulate"):
             written(QUICK, tmp_path)
 
