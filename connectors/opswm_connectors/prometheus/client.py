@@ -33,6 +33,9 @@ class PrometheusClient:
         config: Where to and how gently.
         wait: Sleeps some seconds.
         chance: Draws from [0, 1).
+
+    Raises:
+        TerminalSourceError: When the address must not be called.
     """
 
     def __init__(
@@ -41,7 +44,8 @@ class PrometheusClient:
         wait: Callable[[float], None] = sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        config.allow(config.url)
+        with suppress(TransientSourceError):  # a name that cannot be resolved now may be later
+            config.allow(config.url)
         self._config = config
         self._wait = wait
         self._chance = chance

@@ -101,7 +101,7 @@ def test_half_an_answer_is_none(reply: Reply) -> None:
 
 def test_a_compressed_bomb_is_not_unpacked() -> None:
     """The limit holds for what an answer becomes, not for what is sent."""
-    body = gzip.compress(b" " * 50_000_000)
+    body = gzip.compress(b" " * 10_000_000)
     with serving(always(Reply(200, body, {"Content-Encoding": "gzip"}))) as api, pytest.raises(TooMuchError):
         asked(api, max_response_bytes=1_000_000)
 
@@ -190,3 +190,23 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         PrometheusConfig("http://127.0.0.1:9", max_points=0)
     with pytest.raises(TerminalSourceError, match="backoff_s is -1"):
         PrometheusConfig("http://127.0.0.1:9", backoff_s=-1.0)
+
+
+def test_an_address_that_must_not_be_called_is_refused_at_once_and_before_every_request() -> None:
+    """Where a name leads may change after the client was made; one that leads nowhere yet may be made a client for."""
+    answers: list[SourceError | None] = [None, None, TerminalSourceError("leads elsewhere now")]
+
+    def allow(url: str) -> None:
+        answer = answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    with serving(always(found(ONE))) as api:
+        with PrometheusClient(PrometheusConfig(api.url, allow=allow)) as client:
+            client.samples("up", 0, 1000)
+            with pytest.raises(TerminalSourceError, match="leads elsewhere"):
+                client.samples("up", 0, 1000)
+        assert len(api.asked) == 1
+    with pytest.raises(TerminalSourceError, match="never called"):
+        PrometheusClient(PrometheusConfig("http://169.254.169.254"))
+    PrometheusClient(PrometheusConfig("http://nobody.invalid:9090")).close()
