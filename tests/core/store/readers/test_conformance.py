@@ -79,10 +79,8 @@ def test_an_empty_place_has_no_readings(serve: Serve) -> None:
 
 
 def test_numbers_come_in_the_unit_of_the_source(serve: Serve) -> None:
-    """Nothing is converted, clipped or rounded: per cent stay per cent, tiny and negative stay what they are.
-
-    Twelve digits in all, from the largest number to the smallest, since VictoriaMetrics keeps about as many.
-    """
+    """Nothing is converted, clipped or rounded: per cent stay per cent, tiny and negative stay what they are."""
+    # Twelve digits in all, from the largest number to the smallest, since VictoriaMetrics keeps about as many.
     given = [0.0, 99.5, -12.25, 1e-6, 123456.75]
     reader = serve(table(*(reading("web.errors", at, value) for at, value in enumerate(given))))
     assert values(reader) == given
