@@ -42,26 +42,26 @@ def mend(table: MetricsTable, log: IngestLog) -> dict[SystemKey, str]:
             two are not of one store.
     """
     if not table.exists():
-        require_together(table, log, Snapshot(version=-1, through=0))
+        require_together(table, log)
         return {}
-    if not _suspicious(table):
-        snapshot = table.snapshot(fresh=True)
-        require_together(table, log, snapshot)
-        if not _broken(snapshot):
-            return {}
+    if not _suspicious(table) and not _broken(require_together(table, log)):
+        return {}
     with table.writing() as free:
         if not free:
             raise StoreError(f"{table.folder} looks damaged, and another process keeps writing it; stop that first")
         return _mend(table, log)
 
 
-def require_together(table: MetricsTable, log: IngestLog, snapshot: Snapshot) -> None:
-    """Check that log and table together hold all that was ever acknowledged.
+def require_together(table: MetricsTable, log: IngestLog) -> Snapshot:
+    """Check that log and table together hold all that was ever acknowledged, and return the table's version.
 
     Raises:
         StoreError: When the table is filled further than the log goes, or less far than the log was trimmed.
     """
-    end, trimmed = log.end(), trimmed_through(log)
+    # In this order: what others fill and trim meanwhile makes neither comparison wrong.
+    trimmed = trimmed_through(log)
+    snapshot = table.snapshot() if table.exists() else Snapshot(version=-1, through=0)
+    end = log.end()
     if end < snapshot.through:
         raise StoreError(
             f"the metrics table is filled up to offset {snapshot.through}, the ingest log ends at {end}: the log was "
@@ -73,6 +73,7 @@ def require_together(table: MetricsTable, log: IngestLog, snapshot: Snapshot) ->
             f"batches from {trimmed + 1} on: those with offsets {snapshot.through + 1} to {trimmed} are lost; restore "
             f"both from one backup, or look into {table.own_folder / 'damaged'} for what was set aside"
         )
+    return snapshot
 
 
 def trimmed_through(log: IngestLog) -> int:
@@ -106,11 +107,10 @@ def _mend(table: MetricsTable, log: IngestLog) -> dict[SystemKey, str]:
     _mend_kept(table)
     _mend_commits(table)
     try:
-        snapshot = table.snapshot(fresh=True)
+        table.snapshot(fresh=True)
     except StoreError:
         _rebuild(table, log)
-        snapshot = table.snapshot(fresh=True)
-    require_together(table, log, snapshot)
+    snapshot = require_together(table, log)
     _require_imports(table)
     return _mend_parts(table, log, snapshot)
 

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -58,9 +59,10 @@ def move_former_table(folder: Path, log: IngestLog, filler: Filler, bulk: BulkIm
         except OpswmError as problem:
             raise StoreError(f"the former metrics table at {folder} cannot be moved: {problem}") from problem
         done = folder.with_name(f".{folder.name}.moved")
-        folder.rename(done)
-        sync_folder(folder.parent)
-        shutil.rmtree(done)
+        with suppress(FileNotFoundError):  # another process has moved it, too, and was first here
+            folder.rename(done)
+            sync_folder(folder.parent)
+            shutil.rmtree(done)
         _LOG.info("%d batches of the former table %s are in the new one", number, folder)
         return number
 

@@ -17,8 +17,12 @@ from opswm.store.tables.layout import PARTITIONS, part_name, partition_folder
 from opswm_schemas.columns import METRICS
 from opswm_schemas.ports import SystemKey
 
-ROW_GROUP: Final = 16_384
-"""Rows that are read together: small, so that a few channels out of many cost little."""
+ROW_GROUP: Final = 4_096
+"""Rows that are read together: few, so that a few channels out of many cost little; still fewer would make parts larger
+and slower to write."""
+
+_SAMPLE: Final = 16_384
+"""Rows that tell whether channels repeat."""
 
 _SMALL_DICTIONARY: Final = 4_096
 """Channels of a part up to which their names are handed to the writer once each."""
@@ -87,7 +91,7 @@ def write_ordered(
 
 def _ordered(rows: pa.Table) -> pa.Table:
     """Return readings in order, equal ones as they stood: by numbers where names repeat, else by the names."""
-    some = rows["channel_id"].slice(0, ROW_GROUP)
+    some = rows["channel_id"].slice(0, _SAMPLE)
     if pa.types.is_dictionary(some.type) or 2 * pc.count_distinct(some).as_py() <= len(some):
         return in_order(encoded(rows))
     keys = [(name, "ascending") for name in ("channel_id", "event_at", "known_at")]

@@ -111,7 +111,7 @@ class PartReader:
         if not groups:
             return METRICS.empty_table()
         with pq.ParquetFile(path, metadata=index.footer, read_dictionary=["channel_id"], memory_map=True) as file:
-            rows = wanted.keep(file.read_row_groups(groups, columns=index.columns, use_threads=False))
+            rows = _keep(file.read_row_groups(groups, columns=index.columns, use_threads=False), wanted)
         columns = [
             rows[field.name].cast(field.type)
             if field.name in index.columns
@@ -132,6 +132,20 @@ class PartReader:
             while len(self._indices) > self._max_footers:
                 self._indices.popitem(last=False)
         return made
+
+
+def _keep(rows: pa.Table, wanted: Wanted) -> pa.Table:
+    """Do as :meth:`Wanted.keep`, for rows whose channels are encoded in each row group."""
+    since, until, as_of = (int(pa.scalar(m, INSTANT).value) for m in (wanted.since, wanted.until, wanted.as_of))
+    event_us, known_us = (np.asarray(rows[name].cast(pa.int64())) for name in ("event_at", "known_at"))
+    names = frozenset(wanted.channel_ids)
+    asked = [
+        np.fromiter((name in names for name in chunk.dictionary.to_pylist()), bool, len(chunk.dictionary))[
+            np.asarray(chunk.indices)
+        ]
+        for chunk in rows["channel_id"].chunks
+    ]
+    return rows.filter(pa.array(np.concatenate(asked) & (event_us >= since) & (event_us < until) & (known_us <= as_of)))
 
 
 def _index_of(footer: pq.FileMetaData) -> _Index:

@@ -155,7 +155,7 @@ class LoggedTelemetry:
         Raises:
             StoreError: When one cannot be read, or they are not of the same store.
         """
-        require_together(self.table, self.log, self._snapshot())
+        require_together(self.table, self.log)
 
     def flush(self) -> None:
         """Fill until the table holds all that was acknowledged before the call.

@@ -22,10 +22,15 @@ from opswm.store.tables.durable_files import sync_file, sync_folder
 from opswm.store.tables.failpoints import Failpoint, nowhere
 from opswm.store.tables.layout import LOG_FOLDER
 from opswm.store.tables.metrics_table import MetricsTable
-from opswm.store.tables.part_files import ROW_GROUP, write_part
+from opswm.store.tables.part_files import write_part
 from opswm.store.tables.snapshot import Part, Snapshot
 
 _HOUR_S: Final = 3600.0
+_SMALL_ROWS: Final = 16_384
+"""Parts of at most so many rows are of the first level."""
+
+_COMPACTIONS: Final = 16
+"""At most so many commits in a row, so that filling gets its turn."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,9 @@ class Upkeep:
         with self._table.writing(wait_s) as free:
             if free:
                 self.retire()
-                while self.compact():
-                    pass
+                for _ in range(_COMPACTIONS):
+                    if not self.compact():
+                        break
                 self.checkpoint()
                 self.vacuum()
 
@@ -187,7 +193,7 @@ def next_run(parts: Sequence[Part], config: UpkeepConfig) -> Sequence[Part]:
         parts: In the order of offsets.
         config: How a table is kept.
     """
-    level = ROW_GROUP
+    level = _SMALL_ROWS
     while level < config.max_rows * config.num_merged:
         run: list[Part] = []
         for part in parts:
