@@ -174,3 +174,14 @@ def test_workers_that_cannot_start_are_told_about(tmp_path: Path, checkpoint: Pa
     error = json.loads(ended.stderr.strip().splitlines()[-1])["error"]
     assert error["kind"] == "store"
     assert "hunter2" not in ended.stdout + ended.stderr
+
+
+@pytest.mark.slow
+def test_workers_without_a_world_model_end_the_service(tmp_path: Path) -> None:
+    """Where no worker could answer questions, the service ends with exit code 2 instead of starting them for ever."""
+    verb = [sys.executable, "-c", "from opswm_api.cli import main; main()", "serve", "--workers", "2", "--port", "0"]
+    where = ["--data", str(tmp_path / "data"), "--checkpoint", str(tmp_path / "none"), "--json"]
+    ended = subprocess.run([*verb, *where], capture_output=True, text=True, timeout=4 * LONG_S)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "the workers could not start" in json.loads(ended.stderr.strip().splitlines()[-1])["error"]["detail"]
+    assert "is no checkpoint folder" in ended.stderr
