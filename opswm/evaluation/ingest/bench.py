@@ -13,6 +13,7 @@ from opswm.evaluation.ingest.raw import (
     sqlite_samples_per_s,
     syncs_per_s,
 )
+from opswm.evaluation.ingest.tables import fill_table, import_parquet
 from opswm.evaluation.ingest.workload import requests
 from opswm.evaluation.machine import describe_machine
 from opswm.evaluation.results import ResultFile, figure
@@ -33,6 +34,7 @@ class IngestConfig:
         threads: That send at once.
         rounds: How often all of it is sent, each time to a new log; the median counts.
         raw_requests: How many requests SQLite and Delta alone are measured with; Delta takes long for each.
+        import_rows: In the Parquet file that is imported, about.
         sync_s: How long the disk's syncs are counted.
     """
 
@@ -41,6 +43,7 @@ class IngestConfig:
     threads: int = 8
     rounds: int = 5
     raw_requests: int = 100
+    import_rows: int = 4_000_000
     sync_s: float = 2.0
 
 
@@ -60,7 +63,7 @@ def bench_ingest(
         folder: On which disk; the system's place for temporary files where left out.
         advance: Told how many steps are done, of how many.
     """
-    steps = config.rounds + 5
+    steps = config.rounds + 7
     settings: Settings = {"load_average_before": load_average(), "threads": config.threads}
     batches = list(requests(config.series, config.samples, seed, "request"))
     some = batches[: config.raw_requests]
@@ -74,6 +77,11 @@ def bench_ingest(
             (Path(place) / f"log{number}").mkdir()
             rounds.append(append_all(batches, Path(place) / f"log{number}", config.threads))
             advance(3 + number, steps)
+        (Path(place) / "tables").mkdir()
+        filled = fill_table(batches, Path(place) / "tables")
+        advance(steps - 4, steps)
+        imported = import_parquet(config.import_rows, seed, Path(place) / "tables")
+        advance(steps - 3, steps)
         sqlite = sqlite_samples_per_s(some, Path(place))
         advance(steps - 2, steps)
         delta = delta_samples_per_s(some, Path(place) / "delta")
@@ -88,6 +96,9 @@ def bench_ingest(
         "request_ms_p95": round(median(one.request_ms_p95 for one in rounds), 1),
         "bytes_per_sample_on_disk": round(median(one.bytes_per_sample for one in rounds), 1),
         "deltalake_one_commit_samples_per_s": round(bulk),
+        "table_fill_rows_per_s": round(filled.rows_per_s),
+        "table_fill_rows_per_cpu_s": round(filled.rows_per_cpu_s),
+        "import_rows_per_cpu_s": round(imported.rows_per_cpu_s),
         "samples_per_request": config.samples,
         "aim_samples_per_s": AIM_SAMPLES_PER_S,
         "load_average_after": load_average(),
@@ -95,6 +106,7 @@ def bench_ingest(
     name = "samples_per_s_durable"
     results = (
         figure("ingest", "opswm", name, median(reached), config.series),
+        figure("ingest", "opswm", "rows_per_s_import", imported.rows_per_s, imported.num_rows),
         figure("ingest", "sqlite", name, sqlite, sum(batch.table.num_rows for batch in some)),
         figure("ingest", "deltalake", name, delta, sum(batch.table.num_rows for batch in some)),
     )

@@ -22,17 +22,19 @@ def test_every_series_comes_once_with_ten_labels() -> None:
 
 
 def test_a_small_run_reports_all_figures(tmp_path: Path) -> None:
-    """Three rates, each above zero, the disk's syncs and each round are told; the folder is left empty."""
-    config = IngestConfig(series=3_000, samples=500, threads=2, rounds=2, raw_requests=2, sync_s=0.05)
+    """Each rate is above zero, the disk's syncs and each round are told; the folder is left empty."""
+    config = IngestConfig(3_000, 500, threads=2, rounds=2, raw_requests=2, import_rows=8_000, sync_s=0.1)
     steps: list[int] = []
     found = bench_ingest(config, "1", 5, tmp_path, lambda done, total: steps.append(done))
-    assert {(result.model, result.n) for result in found.results} == {
-        ("opswm", 3_000),
-        ("sqlite", 1_000),
-        ("deltalake", 1_000),
-    }
+    assert [(result.model, result.metric, result.n) for result in found.results] == [
+        ("opswm", "samples_per_s_durable", 3_000),
+        ("opswm", "rows_per_s_import", 8_000),
+        ("sqlite", "samples_per_s_durable", 1_000),
+        ("deltalake", "samples_per_s_durable", 1_000),
+    ]
     assert all(result.value is not None and result.value > 0.0 for result in found.results)
     assert len(str(found.settings["rounds_samples_per_s"]).split()) == 2
     assert float(found.settings["syncs_per_s"]) > 0.0
-    assert steps == list(range(1, 8))
+    assert float(found.settings["table_fill_rows_per_s"]) > 0.0
+    assert steps == list(range(1, 10))
     assert list(tmp_path.iterdir()) == []
