@@ -188,7 +188,7 @@ def _there(column: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _instants(column: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+    return np.concatenate([np.asarray(chunk.view(pa.int64())) for chunk in column.chunks])
 
 
 def _is_finite(column: pa.ChunkedArray) -> bool:

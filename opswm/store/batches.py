@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -43,10 +44,15 @@ def content_number(table: pa.Table) -> int:
 def _validity(column: pa.Array) -> bytes:
     """Return one bit a row, the first one highest: whether there is something."""
     if column.null_count == 0:
-        return np.packbits(np.ones(len(column), dtype=bool)).tobytes()
+        return _everywhere(len(column))
     if column.null_count == len(column):
         return bytes((len(column) + 7) // 8)
     return np.packbits(np.asarray(pc.is_valid(column), dtype=bool)).tobytes()
+
+
+@lru_cache(maxsize=64)
+def _everywhere(num_rows: int) -> bytes:
+    return np.packbits(np.ones(num_rows, dtype=bool)).tobytes()
 
 
 def _characters(texts: pa.Array) -> memoryview:
@@ -60,7 +66,7 @@ def _characters(texts: pa.Array) -> memoryview:
 
 def _bytes(values: pa.Array) -> memoryview:
     if pa.types.is_timestamp(values.type):
-        values = values.cast(pa.int64())
+        values = values.view(pa.int64())
     return np.ascontiguousarray(values).data
 
 
