@@ -167,6 +167,8 @@ class Crew:
         return Worker(process, ours)
 
     def _ready(self) -> list[Worker]:
+        if not self._busy:  # nothing could be begun
+            return []
         by_end = {worker.connection: worker for worker in self._busy}
         return [by_end[end] for end in wait(list(by_end)) if isinstance(end, Connection)]
 

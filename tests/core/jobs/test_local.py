@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
 from opswm.errors import BadInputError, StoreError
+from opswm.jobs.failures import ShardsFailedError
 from opswm.jobs.local import LocalJobs, StartMethod
 from opswm.jobs.results import JobResults
 from tests.core.jobs.conformance import JobRunnerConformance
@@ -20,6 +22,7 @@ from tests.core.jobs.work import Shards, counted, mortal, nothing, removing, run
 KILLED = """
 import sys
 from pathlib import Path
+from opswm.jobs.failures import ShardsFailedError
 from opswm.jobs.local import LocalJobs
 from tests.core.jobs.work import held, nothing, squares
 from functools import partial
@@ -151,3 +154,15 @@ def test_a_runner_that_cannot_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot be kept"):
         LocalJobs(tmp_path / "file").run("squares", squares(1), nothing)
+
+
+def test_a_job_of_nothing_that_can_travel_ends(tmp_path: Path) -> None:
+    """Where no shard at all can be handed to a process, each is named and the job ends rather than wait for one."""
+    stay: Shards = {name: partial(unmoved, Lock()) for name in "ab"}
+    with pytest.raises(ShardsFailedError, match="2 of 2 shards"):
+        LocalJobs(tmp_path, processes=2).run("stay", stay, nothing)
+
+
+def unmoved(lock: object) -> bytes:
+    """A shard whose argument cannot be pickled."""
+    return repr(lock).encode()
