@@ -51,6 +51,15 @@ def bench_demo(
 def bench_demeter(
     data: Annotated[Path, typer.Option("--data", help="Run folders, as in the published data set.")],
     train: Annotated[Path | None, typer.Option("--train", help="Further run folders to learn from.")] = None,
+    work: Annotated[
+        Path | None, typer.Option("--work", help="Folder of what was scored; an interrupted run goes on from there.")
+    ] = None,
+    processes: Annotated[
+        int, typer.Option("--processes", min=0, max=64, help="Score so many held-out runs at once; 0 in this process.")
+    ] = 0,
+    ray: Annotated[
+        str | None, typer.Option("--ray", help="Score on a Ray cluster instead: host:port, or auto.")
+    ] = None,
     out: Out = None,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -59,6 +68,7 @@ def bench_demeter(
     from importlib.metadata import version
 
     from opswm.evaluation.demeter.bench import bench_demeter as run
+    from opswm_api.job_wiring import job_runner
     from opswm_api.wiring import importer
 
     if out is not None:
@@ -73,7 +83,14 @@ def bench_demeter(
         others, steps = None if train is None else train_recordings, count()
         with progress("scoring", "steps") as advance:
             found = run(
-                data, recordings, version("opswm"), seed, train, others, lambda what: advance(next(steps), None, what)
+                data,
+                recordings,
+                version("opswm"),
+                seed,
+                train,
+                others,
+                lambda what: advance(next(steps), None, what),
+                job_runner(work or Path(folder) / "jobs", processes, ray),
             )
     _report(found, out, as_json, None)
 

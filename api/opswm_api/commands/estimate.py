@@ -93,7 +93,7 @@ def _show(
             shown.add_row("", _count(value), "readings per s")
     console.print(shown)
     weighed = ", ".join(f"{key.replace('_', ' ')} {value:.1f}" for key, value in footprint.items())
-    console.print(f"Bytes {'measured in this recording' if measured else 'as usual'}: {weighed}")
+    console.print(f"Bytes {'measured in this recording' if measured else 'as usual'}: {weighed}", soft_wrap=True)
 
 
 def _count(number: float) -> str:

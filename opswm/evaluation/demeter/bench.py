@@ -1,19 +1,21 @@
 """The Demeter track as one call: recordings and twins in, the result file out."""
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from opswm.evaluation.demeter.boosted import BoostedTrees
 from opswm.evaluation.demeter.capacity import CensoredCapacity
 from opswm.evaluation.demeter.heuristics import MORE_CORES_PER_SLOT, MORE_WORKERS
-from opswm.evaluation.demeter.leave_one_run_out import TwinResult, run_benchmark
+from opswm.evaluation.demeter.leave_one_run_out import Shards, TwinResult, run_benchmark
 from opswm.evaluation.demeter.questions import read_runs
 from opswm.evaluation.demeter.ranker import TwinRanker
 from opswm.evaluation.demeter.twins import Twin, read_twins
 from opswm.evaluation.demeter.world_model import WorldModelTwins
 from opswm.evaluation.machine import describe_machine
 from opswm.evaluation.results import Result, ResultFile, figure
+from opswm_schemas.ports import JobRunner
 
 TASK: Final = "demeter"
 
@@ -26,6 +28,7 @@ def bench_demeter(
     train: Path | None = None,
     train_recordings: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    jobs: JobRunner | None = None,
 ) -> ResultFile:
     """Score every ranker on the twins under ``data``, each run ranked by what was learned from all others.
 
@@ -37,6 +40,8 @@ def bench_demeter(
         train: Further run folders to learn from; a run that is also in ``data`` is ignored there.
         train_recordings: Those runs, imported.
         progress: Told what is being done.
+        jobs: Where rankers learn and rank, one shard for each of them and run; here where left out. The figures are
+            the same.
 
     Raises:
         NotFoundError: When runs or their recordings are missing.
@@ -59,7 +64,9 @@ def bench_demeter(
         CensoredCapacity(),
         WorldModelTwins(runs, with_twins),
     ]
-    results = run_benchmark(rankers, twins, extra, seed, progress)
+    folders = [recordings] if train_recordings is None else [recordings, train_recordings]
+    shards = None if jobs is None else Shards(jobs, _job_name(version, seed, twins, extra, folders))
+    results = run_benchmark(rankers, twins, extra, seed, progress, shards)
     return ResultFile(
         suite=TASK,
         version=version,
@@ -68,6 +75,15 @@ def bench_demeter(
         results=tuple(_figure(result) for result in results),
         settings=_settings(twins, extra, len(runs)),
     )
+
+
+def _job_name(version: str, seed: int, twins: Sequence[Twin], extra: Sequence[Twin], folders: Sequence[Path]) -> str:
+    """Return a name that stands for everything that is learned from; a manifest has the digests of its recording."""
+    told = sha256(repr((version, seed, tuple(twins), tuple(extra))).encode())
+    for folder in folders:
+        for name in _recorded(folder):
+            told.update((folder / name / "manifest.json").read_bytes())
+    return f"bench demeter {told.hexdigest()[:16]}"
 
 
 def _recorded(folder: Path) -> Sequence[str]:

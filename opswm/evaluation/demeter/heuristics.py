@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -32,7 +33,7 @@ class MoreIsBetter:
         return np.array([-self.amount(question.configuration) for question in questions], dtype=np.float64)
 
 
-MORE_WORKERS: Final = MoreIsBetter("more_workers", lambda configuration: configuration.parallelism)
-MORE_CORES_PER_SLOT: Final = MoreIsBetter("more_cores_per_slot", lambda configuration: configuration.cores)
+MORE_WORKERS: Final = MoreIsBetter("more_workers", attrgetter("parallelism"))
+MORE_CORES_PER_SLOT: Final = MoreIsBetter("more_cores_per_slot", attrgetter("cores"))
 """Named after its formula ``scaleOut * cpu / slots``. Parallelism over slots is the number of TaskManagers, so
 what it counts are the cores of the whole job."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -12,7 +13,8 @@ from opswm.evaluation.demeter.bootstrap import Hits, Interval, bootstrap
 from opswm.evaluation.demeter.heuristics import MORE_CORES_PER_SLOT
 from opswm.evaluation.demeter.pairs import OUTCOMES, ClearPair, OutcomeName, clear_pairs, hits_by_group
 from opswm.evaluation.demeter.ranker import TwinRanker
-from opswm.evaluation.demeter.twins import Twin
+from opswm.evaluation.demeter.twins import Twin, TwinQuestion
+from opswm_schemas.ports import JobRunner
 
 SPLIT: Final = "leave_one_run_out"
 
@@ -37,8 +39,21 @@ class TwinResult:
     num_groups: int
 
 
+@dataclass(frozen=True)
+class Shards:
+    """Where rankers learn and rank, one shard for each held-out run.
+
+    Attributes:
+        jobs: Runs them.
+        name: Of the jobs; stands for everything the results depend on, beside ranker and run.
+    """
+
+    jobs: JobRunner
+    name: str
+
+
 def score_held_out(
-    ranker: TwinRanker, twins: Sequence[Twin], extra: Sequence[Twin], seed: int
+    ranker: TwinRanker, twins: Sequence[Twin], extra: Sequence[Twin], seed: int, shards: Shards | None = None
 ) -> dict[OutcomeName, Hits]:
     """Rank each run's twins after learning from the others, and return the hits by start group for each outcome.
 
@@ -47,9 +62,11 @@ def score_held_out(
         twins: Twins of all runs under test.
         extra: Further twins to learn from, never scored; runs that are also under test are ignored.
         seed: Of the ranker's randomness.
+        shards: Where it learns and ranks; here, one run after another, where left out. The scores are the same.
 
     Raises:
         BadInputError: When a run has no other run to learn from, or an outcome has no clear pair.
+        ShardsFailedError: When ``shards`` are given, and learning or ranking failed in one.
     """
     runs = sorted({twin.question.run for twin in twins})
     pairs = {outcome: clear_pairs(twins, outcome) for outcome in OUTCOMES}
@@ -57,15 +74,19 @@ def score_held_out(
         if not pairs[outcome]:
             raise BadInputError(f"no two concurrent twins differ clearly in {outcome}; there is nothing to score")
     scores = {outcome: np.full(len(twins), np.nan) for outcome in OUTCOMES}
+    work: dict[str, partial[bytes]] = {}
     for run in runs:
         learn_from = [twin for twin in twins if twin.question.run != run]
         learn_from += [twin for twin in extra if twin.question.run not in runs]
         if not learn_from:
             raise BadInputError(f"{run!r} is the only run with twins: give a second one, or further ones to train on")
-        asked = [index for index, twin in enumerate(twins) if twin.question.run == run]
-        fitted = ranker.fit(learn_from, seed)
-        for outcome in OUTCOMES:
-            scores[outcome][asked] = fitted.scores([twins[index].question for index in asked], outcome)
+        asked = [twin.question for twin in twins if twin.question.run == run]
+        work[run] = partial(_scores, ranker, learn_from, asked, seed)
+    for run, found in _carried_out(work, ranker.name, shards).items():
+        mine = [index for index, twin in enumerate(twins) if twin.question.run == run]
+        by_outcome = np.frombuffer(found, dtype=np.float64).reshape(len(OUTCOMES), len(mine))
+        for outcome, values in zip(OUTCOMES, by_outcome, strict=True):
+            scores[outcome][mine] = values
     for outcome in OUTCOMES:
         _require_finite(ranker.name, scores[outcome], pairs[outcome])
     return {outcome: hits_by_group(pairs[outcome], scores[outcome]) for outcome in OUTCOMES}
@@ -77,6 +98,7 @@ def run_benchmark(
     extra: Sequence[Twin] = (),
     seed: int = 0,
     progress: Callable[[str], None] = lambda _: None,
+    shards: Shards | None = None,
 ) -> list[TwinResult]:
     """Score rankers on both outcomes, with differences to ``more_cores_per_slot`` paired by start group.
 
@@ -86,6 +108,7 @@ def run_benchmark(
         extra: Further twins to learn from.
         seed: Of learning and of resampling.
         progress: Told what is being done.
+        shards: Where rankers learn and rank; here where left out.
 
     Raises:
         BadInputError: As :func:`score_held_out` raises it.
@@ -96,13 +119,27 @@ def run_benchmark(
     rule: dict[OutcomeName, Hits] = {}
     for ranker in entrants:
         progress(ranker.name)
-        hits = score_held_out(ranker, twins, extra, seed)
+        hits = score_held_out(ranker, twins, extra, seed, shards)
         rule = rule or hits
         for outcome in OUTCOMES:
             results += _figures(ranker.name, outcome, hits[outcome], None, seed)
             if ranker.name != reference.name:
                 results += _figures(ranker.name, outcome, hits[outcome], rule[outcome], seed)
     return results
+
+
+def _scores(ranker: TwinRanker, learn_from: Sequence[Twin], asked: Sequence[TwinQuestion], seed: int) -> bytes:
+    """Return the scores ``[outcome, question]`` of one run's questions, after learning from others."""
+    fitted = ranker.fit(learn_from, seed)
+    return np.array([fitted.scores(asked, outcome) for outcome in OUTCOMES], dtype=np.float64).tobytes()
+
+
+def _carried_out(work: dict[str, partial[bytes]], ranker: str, shards: Shards | None) -> dict[str, bytes]:
+    if shards is None:
+        return {run: shard() for run, shard in work.items()}
+    job = f"{shards.name} {ranker}"
+    shards.jobs.run(job, work, lambda done, total: None)
+    return {run: shards.jobs.result(job, run) for run in work}
 
 
 def _figures(model: str, outcome: OutcomeName, hits: Hits, reference: Hits | None, seed: int) -> list[TwinResult]:

@@ -41,7 +41,7 @@ class Footprint:
 
     table_number: float = 4.0
     table_histogram: float = 45.0
-    log_number: float = 10.0
+    log_number: float = 13.0
     log_histogram: float = 65.0
     memory_number: float = 80.0
     memory_histogram: float = 290.0
