@@ -92,11 +92,6 @@ def overwritten(find: Callable[[Path], Path], first: int, size: int) -> Spoil:
     return apply
 
 
-def without_log(folder: Path) -> None:
-    """Take a table's log away."""
-    shutil.rmtree(folder / TABLE_FOLDER / "_delta_log")
-
-
 def forgotten_commit(folder: Path) -> None:
     """Take the last commit away, and the copy that tells of it."""
     (folder / commit(3)).unlink()
@@ -195,7 +190,7 @@ TABLE: dict[str, tuple[Spoil, str, int]] = {
     "missing commit": (lambda folder: (folder / commit(2)).unlink(), "is missing, and later ones are there", 1),
     "lost commit": (lambda folder: (folder / commit(3)).unlink(), "it was committed, and 2 is the last", 2),
     "forgotten commit": (forgotten_commit, "ends at version 2, though version 3 was verified", 1),
-    "no log": (without_log, "has files and no _delta_log", 1),
+    "no log": (lambda folder: shutil.rmtree(folder / TABLE_FOLDER / "_delta_log"), "has files and no _delta_log", 1),
     "torn checkpoint": (torn_checkpoint, "cannot be read", 1),
     "torn notes": (written(str(TABLE_FOLDER / "_opswm" / "kept.json"), b"{"), "cannot be read", 1),
 }
