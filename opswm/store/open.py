@@ -20,7 +20,7 @@ from opswm.store.tables.former import move_former_table
 from opswm.store.tables.limits import TenantGate
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.telemetry import LoggedTelemetry
-from opswm.store.tables.upkeep import Upkeep
+from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import IngestLog, SystemKey, TelemetryReader, TelemetryWriter
 from opswm_schemas.telemetry import Event
@@ -109,6 +109,8 @@ def open_store(
     create: bool = True,
     clock: Clock | None = None,
     background: bool = False,
+    log: IngestLog | None = None,
+    upkeep: UpkeepConfig | None = None,
 ) -> Store:
     """Open the store in a folder: damage is looked for and repaired first, and a store of a former version moved.
 
@@ -118,6 +120,8 @@ def open_store(
         create: Whether to make it when it is not there.
         clock: Says when descriptors are registered; this machine's clock where left out.
         background: Whether its tables are filled and kept while it is open, not only when it is closed.
+        log: Where readings are received; a file in the folder where left out. Closed with the store.
+        upkeep: How its tables are kept, such as for how long.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
@@ -135,7 +139,8 @@ def open_store(
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
     ledger = SqlLedger.open(database or f"sqlite:///{folder / _LEDGER_FILE}", clock)
     try:
-        telemetry = open_telemetry(folder, SqliteIngestLog(folder / _LOG_FILE), background=background)
+        received = SqliteIngestLog(folder / _LOG_FILE) if log is None else log
+        telemetry = open_telemetry(folder, received, background=background, upkeep=upkeep)
     except BaseException:
         ledger.close()
         raise
@@ -143,7 +148,12 @@ def open_store(
 
 
 def open_telemetry(
-    folder: Path, log: IngestLog, *, background: bool = False, gate: TenantGate | None = None
+    folder: Path,
+    log: IngestLog,
+    *,
+    background: bool = False,
+    gate: TenantGate | None = None,
+    upkeep: UpkeepConfig | None = None,
 ) -> LoggedTelemetry:
     """Open the telemetry of a store on an ingest log, which is closed with it.
 
@@ -152,6 +162,7 @@ def open_telemetry(
         log: Where readings are received.
         background: Whether the tables are filled and kept while it is open.
         gate: Keeps tenants to their limits; to the usual ones where left out.
+        upkeep: How the tables are kept in the background.
 
     Raises:
         StoreError: When it cannot be opened, or something of it is lost.
@@ -165,5 +176,5 @@ def open_telemetry(
     except BaseException:
         log.close()
         raise
-    keeping = Background(table, filler, Upkeep(table, clock)) if background else None
+    keeping = Background(table, filler, Upkeep(table, clock, upkeep)) if background else None
     return LoggedTelemetry(log, table, filler, lost, keeping, gate or TenantGate(clock))

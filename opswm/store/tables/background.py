@@ -73,6 +73,8 @@ class Background:
                 next_upkeep = time.monotonic() + self._config.upkeep_every_s
 
     def _fill(self) -> None:
+        if self._filler.is_idle():
+            return
         while not self._stop.is_set():
             with self._table.writing(0.0) as free:
                 if not free or self._filler.fill_once() == 0:

@@ -83,6 +83,14 @@ class Filler:
         self._lag.set(lag)
         return lag
 
+    def is_idle(self) -> bool:
+        """Return whether there is nothing to fill and nothing to trim later, at the cost of a look.
+
+        Raises:
+            StoreError: When log or table cannot be read.
+        """
+        return self.lag() == 0 and not read_kept(self._table.kept_file).fills
+
     def flush(self) -> None:
         """Fill until the table holds all that the log held at the call.
 

@@ -11,7 +11,7 @@ import pytest
 
 from opswm.errors import LogFullError, StoreError
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog, SqliteIngestLogConfig
-from opswm.store.open import open_telemetry
+from opswm.store.open import open_store, open_telemetry
 from opswm.store.tables.background import Background, BackgroundConfig
 from opswm.store.tables.filler import Filler, FillerConfig
 from opswm.store.tables.metrics_table import MetricsTable
@@ -131,3 +131,15 @@ def test_a_full_log_is_emptied_where_nobody_else_does(tmp_path: Path) -> None:
     busy = LoggedTelemetry(log, table, filler, background=idle)
     assert "is full" in until_refused(busy)
     busy.close()
+
+
+def test_a_store_may_receive_in_another_log(tmp_path: Path) -> None:
+    """Given a log, a store receives in that one, makes no file of its own for it, and closes it at the end."""
+    log = SqliteIngestLog(tmp_path / "elsewhere.sqlite")
+    store = open_store(tmp_path / "store", log=log)
+    store.telemetry.append_metrics(SHOP, BATCH, "b1")
+    assert log.end() == 1
+    store.close()
+    assert not list((tmp_path / "store").glob("ingest.sqlite*"))
+    with pytest.raises(StoreError):
+        log.end()

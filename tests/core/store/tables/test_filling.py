@@ -27,12 +27,15 @@ def test_what_was_filled_is_read_from_the_table(tmp_path: Path) -> None:
     telemetry.append_metrics(MALL, readings([("web.rps", 2, 2, 9.0)]), "b1")
     telemetry.append_metrics(SHOP, readings([("web.rps", 1, 3, 7.0), ("db.p99", 1, 1, 3.0)]), "b2")
     before = telemetry.read_metrics(SHOP, ["web.rps", "db.p99"], after(0), after(9), after(9))
+    assert not telemetry.filler.is_idle()
     telemetry.flush()
+    assert not telemetry.filler.is_idle()
     clock.forward(601)
     with telemetry.table.writing() as free:
         assert free
         assert telemetry.filler.fill_once() == 0
     assert log.trimmed == 3
+    assert telemetry.filler.is_idle()
     assert telemetry.read_metrics(SHOP, ["web.rps", "db.p99"], after(0), after(9), after(9)).equals(before)
     assert values(telemetry, MALL) == [9.0]
     assert (telemetry.version(SHOP), telemetry.version(SHOP, after(1)), telemetry.filler.lag()) == (2, 1, 0)
