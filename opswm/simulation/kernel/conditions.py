@@ -16,6 +16,7 @@ from opswm.simulation.kernel.alterations import alterations
 from opswm.simulation.kernel.faults import Drive
 from opswm.simulation.kernel.parameters import WorldParameters
 from opswm.simulation.kernel.passing import OnTheWay, disturb
+from opswm.simulation.kernel.scalars import scalar
 from opswm.simulation.kernel.state import WorldState
 from opswm.simulation.kernel.wiring import Wiring
 
@@ -110,13 +111,15 @@ def conditions(
     entities, settings = parameters.entities, state.settings
     fleet, resources, flow = state.fleet, state.resources, state.flow
 
-    rolling = 1.0 - ROLLING_SHARE * (fleet.rolling_left_s > 0)
-    ready = (fleet.ready - fleet.stuck - GRAY_CAPACITY_LOSS * fleet.gray).clamp(min=0.0) * rolling
+    one = scalar(1.0)
+    rolling = one - scalar(ROLLING_SHARE) * (fleet.rolling_left_s > 0)
+    ready = (fleet.ready - fleet.stuck - scalar(GRAY_CAPACITY_LOSS) * fleet.gray).clamp(min=0.0) * rolling
     up = (fleet.ready - fleet.stuck).clamp(0.0, 1.0)
-    pressure = 1.0 + MEMORY_PENALTY * ((resources.memory - MEMORY_KNEE) / (1.0 - MEMORY_KNEE)).clamp(min=0.0)
+    short = ((resources.memory - scalar(MEMORY_KNEE)) / scalar(1.0 - MEMORY_KNEE)).clamp(min=0.0)
+    pressure = one + scalar(MEMORY_PENALTY) * short
     crowd = flow.busy / entities.contention_knee
-    contention = 1.0 + entities.contention_slope * (crowd - 1.0).clamp(min=0.0)
-    version = 1.0 + (entities.old_version_penalty - 1.0) * fleet.old_version
+    contention = one + entities.contention_slope * (crowd - one).clamp(min=0.0)
+    version = one + (entities.old_version_penalty - one) * fleet.old_version
     lock, disk, errors = drives[Drive.LOCK], drives[Drive.IO], drives[Drive.ERROR]
     slots_each, queue_limit, pull = entities.slots, entities.queue_limit, wiring.queue.new_tensor(PULLED_SHARE)
     altered = alterations(parameters, wiring, state)
@@ -129,17 +132,17 @@ def conditions(
         * version
         * contention
         * pressure
-        * (1.0 + entities.warmup_penalty * fleet.cold)
+        * (one + entities.warmup_penalty * fleet.cold)
     )
     cpu_s = entities.cpu_s * stretch
-    locked_s = lock * (entities.cpu_s + entities.io_s) * (0.5 + crowd.clamp(max=3.0))
+    locked_s = lock * (entities.cpu_s + entities.io_s) * (scalar(0.5) + crowd.clamp(max=3.0))
     io_s = entities.io_s * stretch * torch.exp(disk)
     own_s = cpu_s + io_s + locked_s + drives[Drive.DELAY]
 
-    missed = 1.0 - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source) * wiring.on_miss
+    missed = one - (entities.hit_max * resources.warmth).view(-1).index_select(0, wiring.source) * wiring.on_miss
     calls = wiring.calls * wiring.of_edges(settings.weight) * wiring.of_edges(settings.enabled)
     flow_gain = calls * missed
-    passes = 1.0 - (1.0 - OPEN_BREAKER_PASSES) * (wiring.of_edges(settings.breaker_left_s) > 0)
+    passes = one - scalar(1.0 - OPEN_BREAKER_PASSES) * (wiring.of_edges(settings.breaker_left_s) > 0)
     if altered is not None:
         passes = passes * altered.reached
     time_gain = flow_gain * wiring.on_path * wiring.synchronous
@@ -153,7 +156,7 @@ def conditions(
         timeout_s = timeout_s.index_copy(0, at, left_s)
 
     cores = (settings.cores * ready).clamp(min=1e-3)
-    stay = 1.0 - settings.moved
+    stay = one - settings.moved
     share = _host_share(parameters, wiring, state, cpu_s, drives[Drive.STEAL])
     cores = torch.minimum(cores * stay, share * stay) + cores * settings.moved
     pool = (settings.pool_size - resources.leaked).clamp(min=1.0) * ready.clamp(max=1.0)
@@ -164,9 +167,9 @@ def conditions(
     slot_rps = slots / (own_s + flow.downstream_s)
     capacity = torch.minimum(slot_rps, cpu_rps)
     servers = torch.lerp(cores, slots, (slot_rps < cpu_rps).float())
-    variability = 0.5 * (1.0 + entities.scv)
+    variability = scalar(0.5) * (one + entities.scv)
     gray = fleet.gray / fleet.ready.clamp(min=1.0)
-    error_ratio = (entities.error_ratio + errors + GRAY_ERRORS * gray).clamp(max=0.98)
+    error_ratio = (entities.error_ratio + errors + scalar(GRAY_ERRORS) * gray).clamp(max=0.98)
 
     warming = (resources.warming_left_s > 0) * flow.served_rate * WARMING_EXTRA
     return Conditions(
@@ -178,19 +181,19 @@ def conditions(
         reserved=(settings.cores * fleet.ready).clamp(min=1e-2),
         stolen=drives[Drive.STEAL],
         slots=slots,
-        no_error=1.0 - error_ratio,
+        no_error=one - error_ratio,
         up=up,
-        not_shed=1.0 - settings.shed,
-        token_rate=settings.limit_rps * substep_s,
+        not_shed=one - settings.shed,
+        token_rate=settings.limit_rps * scalar(substep_s),
         token_limit=settings.burst,
         queue_limit=queue_limit,
         patience_s=entities.patience_s,
         scv=entities.scv,
         variability=variability,
-        twice_variability=2.0 * variability,
+        twice_variability=scalar(2.0) * variability,
         reference=queueing.reference(flow.rate / capacity, servers.clamp(min=1.0), variability),
         flow_gain=flow_gain,
-        optional=(1.0 - flow_gain).clamp(min=0.0),
+        optional=(one - flow_gain).clamp(min=0.0),
         extra_calls=warming.view(-1).index_select(0, wiring.source) * wiring.on_miss * calls,
         time_gain=time_gain,
         fail_gain=wiring.required * wiring.synchronous * flow_gain.clamp(max=1.0),
@@ -199,9 +202,9 @@ def conditions(
         log_timeout=torch.log(timeout_s),
         backoff_s=wiring.backoff_s,
         retry_1=retries.clamp(0.0, 1.0),
-        retry_2=(retries - 1.0).clamp(0.0, 1.0),
-        retry_3=(retries - 2.0).clamp(0.0, 1.0),
-        memory_of_failure=substep_s / asked_s.clamp(2.0 * substep_s, 4.0),
+        retry_2=(retries - one).clamp(0.0, 1.0),
+        retry_3=(retries - scalar(2.0)).clamp(0.0, 1.0),
+        memory_of_failure=scalar(substep_s) / asked_s.clamp(2.0 * substep_s, 4.0),
     )
 
 
@@ -220,8 +223,8 @@ def _host_share(
     total = (
         torch.zeros_like(wanted)
         .view(-1)
-        .scatter_add_(0, wiring.host, (wanted * wiring.resident * (1.0 - state.settings.moved)).view(-1))
+        .scatter_add_(0, wiring.host, (wanted * wiring.resident * (scalar(1.0) - state.settings.moved)).view(-1))
     )
-    available = parameters.entities.host_cores * (1.0 - steal).clamp(min=0.05)
+    available = parameters.entities.host_cores * (scalar(1.0) - steal).clamp(min=0.05)
     share = available.reshape(-1) / total.clamp(min=1e-3)
     return wanted * share.index_select(0, wiring.host).view_as(wanted)

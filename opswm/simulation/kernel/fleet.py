@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from opswm.simulation.kernel.parameters import Entities
+from opswm.simulation.kernel.scalars import scalar
 from opswm.simulation.kernel.state import SCALE_DOWN_CALM_S, Fleet, Resources
 
 SCALER_PERIOD_S: Final = 15.0
@@ -41,18 +42,20 @@ def lose(fleet: Fleet, entities: Entities, replicas: Float[Tensor, "W N"]) -> tu
 
 def advance_fleet(fleet: Fleet, entities: Entities) -> Fleet:
     """Return the fleet one second later: starts finish, warm-up fades, missing replicas are ordered, extra leave."""
-    left = (fleet.start_left_s - (1.0 - fleet.pending)) * (fleet.starting > 0)
+    one = scalar(1.0)
+    passed_s = one - fleet.pending
+    left = (fleet.start_left_s - passed_s) * (fleet.starting > 0)
     arrived = fleet.starting * (left <= 0)
     ready = fleet.ready + arrived
     cold = (fleet.cold * fleet.ready + arrived) / ready.clamp(min=1.0)
-    cold = cold * torch.exp(-1.0 / entities.warmup_s)
+    cold = cold * torch.exp(scalar(-1.0) / entities.warmup_s)
     fleet = replace(
         fleet,
         ready=ready,
         starting=fleet.starting - arrived,
         start_left_s=left.clamp(min=0.0),
         cold=cold,
-        rolling_left_s=(fleet.rolling_left_s - (1.0 - fleet.pending)).clamp(min=0.0),
+        rolling_left_s=(fleet.rolling_left_s - passed_s).clamp(min=0.0),
     )
     surplus = (fleet.ready - fleet.desired).clamp(min=0.0)
     healthy = fleet.ready - surplus
@@ -72,13 +75,14 @@ def autoscale(fleet: Fleet, entities: Entities) -> Fleet:
         fleet: The fleet, with the policy of its autoscaler.
         entities: Where autoscalers are.
     """
-    wait = fleet.scaler_wait_s - 1.0
+    one, calm_s = scalar(1.0), scalar(SCALE_DOWN_CALM_S)
+    wait = fleet.scaler_wait_s - one
     looks = (wait <= 0).float() * entities.scaler_on
     ratio = fleet.utilization / fleet.scaler_target
     wanted = torch.ceil(fleet.ready.clamp(min=1.0) * ratio)
     wanted = torch.minimum(torch.maximum(wanted, fleet.scaler_min), fleet.scaler_max)
     low = (ratio < LOW_RATIO).float()
-    calm = (fleet.calm_left_s - 1.0) * low + SCALE_DOWN_CALM_S * (1.0 - low)
+    calm = (fleet.calm_left_s - one) * low + calm_s * (one - low)
     up = looks * (ratio > 1.0 + SCALER_TOLERANCE) * (wanted > fleet.desired)
     down = looks * (calm <= 0) * (wanted < fleet.desired) * (fleet.starting <= 0)
     change = up * (wanted - fleet.desired) - down
@@ -88,8 +92,8 @@ def autoscale(fleet: Fleet, entities: Entities) -> Fleet:
         fleet,
         desired=fleet.desired + change,
         scaled=fleet.scaled + change,
-        scaler_wait_s=wait + looks * (SCALER_PERIOD_S - wait),
-        calm_left_s=calm + down * (SCALE_DOWN_CALM_S - calm),
+        scaler_wait_s=wait + looks * (scalar(SCALER_PERIOD_S) - wait),
+        calm_left_s=calm + down * (calm_s - calm),
     )
 
 
@@ -104,7 +108,7 @@ def crash_for_memory(
         entities: Start times and the memory of a fresh replica.
     """
     out = (resources.memory >= 1.0) & (fleet.ready > 0)
-    fleet, loss = lose(fleet, entities, torch.ceil(fleet.ready * CRASH_SHARE) * out)
+    fleet, loss = lose(fleet, entities, torch.ceil(fleet.ready * scalar(CRASH_SHARE)) * out)
     return fleet, freed(resources, entities, loss.share), out
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from opswm.simulation.kernel.faults import Drive
 from opswm.simulation.kernel.parameters import WorldParameters
+from opswm.simulation.kernel.scalars import scalar
 from opswm.simulation.kernel.state import Flow, Resources, Settings
 
 WARMING_S: Final = 40.0
@@ -32,15 +33,18 @@ def advance_resources(
         drives: How hard faults push each mechanism.
     """
     entities = parameters.entities
-    used = flow.served_rate / (flow.served_rate + 1.0)
-    pace = used / entities.refill_s + (resources.warming_left_s > 0) / WARMING_S
-    warmth = resources.warmth + (1.0 - resources.warmth) * (1.0 - torch.exp(-pace))
+    one = scalar(1.0)
+    used = flow.served_rate / (flow.served_rate + one)
+    pace = used / entities.refill_s + (resources.warming_left_s > 0) / scalar(WARMING_S)
+    warmth = resources.warmth + (one - resources.warmth) * (one - torch.exp(-pace))
     memory = (resources.memory + drives[Drive.LEAK]).clamp(max=MEMORY_LIMIT)
-    leaked = torch.minimum(resources.leaked + drives[Drive.POOL_LEAK], (settings.pool_size - 2.0).clamp(min=0.0))
+    leaked = torch.minimum(
+        resources.leaked + drives[Drive.POOL_LEAK], (settings.pool_size - scalar(2.0)).clamp(min=0.0)
+    )
     return replace(
         resources,
         warmth=warmth,
-        warming_left_s=(resources.warming_left_s - 1.0).clamp(min=0.0),
+        warming_left_s=(resources.warming_left_s - one).clamp(min=0.0),
         memory=memory,
         leaked=torch.maximum(leaked, torch.zeros_like(leaked)),
     )
@@ -48,7 +52,7 @@ def advance_resources(
 
 def advance_breakers(settings: Settings, flow: Flow) -> Settings:
     """Return the settings one second later: breakers open on failing calls and try again when their time is up."""
-    left = (settings.breaker_left_s - 1.0).clamp(min=0.0)
+    left = (settings.breaker_left_s - scalar(1.0)).clamp(min=0.0)
     trips = (flow.call_failure > settings.breaker_ratio) & (left <= 0) & (flow.call_rate > BUSY_CALLS_RPS)
     if bool(trips.any()):
         left = torch.where(trips, settings.breaker_open_s, left)
