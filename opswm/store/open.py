@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from opswm.clock import Clock, SystemClock
 from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
+from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
 from opswm.store.ledger import SqlLedger
 from opswm.store.references import require_channels, require_entities
 from opswm.store.tables.background import Background
@@ -24,11 +25,6 @@ from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
 from opswm_schemas.actions.record import Action
 from opswm_schemas.ports import IngestLog, SystemKey, TelemetryReader, TelemetryWriter
 from opswm_schemas.telemetry import Event
-
-_LEDGER_FILE: Final = "ledger.sqlite"
-_LOG_FILE: Final = "ingest.sqlite"
-_TABLES_FOLDER: Final = "tables"
-_FORMER_FOLDER: Final = "metrics"
 
 
 @runtime_checkable
@@ -131,15 +127,15 @@ def open_store(
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file; a store is a folder")
-    if not create and not (folder.is_dir() if database else (folder / _LEDGER_FILE).is_file()):
+    if not create and not (folder.is_dir() if database else (folder / LEDGER_FILE).is_file()):
         raise NotFoundError(f"there is no store in {folder}; make one with 'opswm ingest', or name the right folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
-    ledger = SqlLedger.open(database or f"sqlite:///{folder / _LEDGER_FILE}", clock)
+    ledger = SqlLedger.open(database or f"sqlite:///{folder / LEDGER_FILE}", clock)
     try:
-        received = SqliteIngestLog(folder / _LOG_FILE) if log is None else log
+        received = SqliteIngestLog(folder / LOG_FILE) if log is None else log
         telemetry = open_telemetry(folder, received, background=background, upkeep=upkeep)
     except BaseException:
         ledger.close()
@@ -168,11 +164,11 @@ def open_telemetry(
         StoreError: When it cannot be opened, or something of it is lost.
     """
     clock = SystemClock()
-    table = MetricsTable(folder / _TABLES_FOLDER / "metrics")
+    table = MetricsTable(folder / METRICS_TABLE)
     filler = Filler(log, table, clock)
     try:
         lost = mend(table, log)
-        move_former_table(folder / _FORMER_FOLDER, log, filler, BulkImport(table))
+        move_former_table(folder / FORMER_TABLE, log, filler, BulkImport(table))
     except BaseException:
         log.close()
         raise

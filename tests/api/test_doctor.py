@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from opswm.store.inspection.inspect import LEDGER_FILE, LOG_FILE
+from opswm.store.layout import LEDGER_FILE, LOG_FILE
 from opswm_api.cli import main
 from tests.core.store.inspection.stores import whole_store
 

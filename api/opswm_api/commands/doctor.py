@@ -6,16 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from opswm_api.console import DONE, AsJson, print_json, progress, stdout
+from opswm_api.console import DONE, AsJson, Database, StoreFolder, print_json, progress, stdout
 
 DAMAGED = 4
 """Exit code where something cannot be read, or is not what was written; warnings alone end with 0."""
 
 
 def doctor(
-    store: Annotated[Path, typer.Option("--store", envvar="OPSWM_STORE", help="Folder of ledger and tables.")] = Path(
-        "opswm-store"
-    ),
+    store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     hours: Annotated[
         float, typer.Option("--hours", min=0.01, help="Look for gaps and skew so long before the newest reading.")
     ] = 24.0,
@@ -36,6 +35,7 @@ def doctor(
             store,
             datetime.now(UTC),
             Thresholds(last_h=hours),
+            database=database,
             is_thorough=not quick,
             advance=lambda what: advance(0, None, what),
         )

@@ -18,9 +18,7 @@ from opswm.errors import BadInputError, NotFoundError, StoreError
 from opswm.store.backup.archive import ArchiveWriter, opened
 from opswm.store.backup.ledger_lines import ledger_tables, read_lines, read_revision
 from opswm.store.backup.manifest import (
-    LEDGER_FILE,
     LEDGER_FOLDER,
-    LOG_FILE,
     TABLE_FOLDERS,
     LedgerPart,
     LogPart,
@@ -30,6 +28,7 @@ from opswm.store.backup.manifest import (
 )
 from opswm.store.database import reading
 from opswm.store.database_engines import make_engine, shown
+from opswm.store.layout import LEDGER_FILE, LOG_FILE
 from opswm.store.tables.durable_files import sync_file, sync_folder
 from opswm.store.tables.layout import LOG_FOLDER, on_disk
 from opswm.store.tables.metrics_table import MetricsTable

@@ -11,10 +11,6 @@ MANIFEST: Final = "manifest.json"
 LEDGER_FOLDER: Final = "ledger"
 """Where the ledger's tables are in an archive."""
 
-LEDGER_FILE: Final = "ledger.sqlite"
-LOG_FILE: Final = "ingest.sqlite"
-"""Where ledger and ingest log are in a store."""
-
 TableFolder = Literal["tables/metrics", "metrics"]
 TABLE_FOLDERS: Final[tuple[TableFolder, ...]] = ("tables/metrics", "metrics")
 """Folders of a store that hold Delta tables: today's, and the one of opswm 0.1, which opening the store moves."""

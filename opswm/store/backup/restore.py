@@ -14,9 +14,10 @@ from sqlalchemy import Connection
 from opswm.errors import BadInputError, StoreError
 from opswm.store.backup.archive import Archive, free_bytes, opened
 from opswm.store.backup.ledger_lines import is_empty, ledger_tables, read_lines, write_lines
-from opswm.store.backup.manifest import LEDGER_FILE, LEDGER_FOLDER, LOG_FILE, Manifest
+from opswm.store.backup.manifest import LEDGER_FOLDER, Manifest
 from opswm.store.database import migrate, reading, write
 from opswm.store.database_engines import make_engine, shown
+from opswm.store.layout import LEDGER_FILE, LOG_FILE
 from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
 
 Tell = Callable[[str], None]

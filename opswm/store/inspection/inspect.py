@@ -11,20 +11,15 @@ import pyarrow.parquet as pq
 
 from opswm.errors import NotFoundError
 from opswm.store.inspection.findings import Finding, Inspection, damage
-from opswm.store.inspection.ledger_file import LedgerState, inspect_ledger
+from opswm.store.inspection.ledger_state import LedgerState, inspect_database, inspect_ledger
 from opswm.store.inspection.log_state import LogState, inspect_lag, inspect_log
 from opswm.store.inspection.readings import TIMES, Thresholds, inspect_readings
 from opswm.store.inspection.table_files import StoredFile, TableState, inspect_table
+from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
 from opswm.store.tables.kept import Kept
 from opswm.store.tables.layout import OWN_FOLDER
 from opswm_schemas.columns import INSTANT, METRICS
 from opswm_schemas.ports import SystemKey
-
-LEDGER_FILE: Final = "ledger.sqlite"
-LOG_FILE: Final = "ingest.sqlite"
-TABLE_FOLDER: Final = Path("tables") / "metrics"
-FORMER_FOLDER: Final = Path("metrics")
-"""Where opswm 0.1 kept its table, which went through no ingest log; opening the store moves it."""
 
 _KEPT_FILE: Final = "kept.json"
 _COLUMNS: Final = pa.schema([METRICS.field(name) for name in TIMES])
@@ -35,6 +30,7 @@ def inspect_store(
     now: datetime,
     thresholds: Thresholds | None = None,
     *,
+    database: str | None = None,
     is_thorough: bool = True,
     advance: Callable[[str], None] = lambda what: None,
 ) -> Inspection:
@@ -44,24 +40,26 @@ def inspect_store(
         folder: The store.
         now: Of this machine.
         thresholds: What counts as odd in readings.
+        database: URL of the ledger's database; a file in the folder where left out.
         is_thorough: Whether to read every value of the table, rather than the files' footers.
         advance: Told what is looked at.
 
     Raises:
         NotFoundError: When there is no store.
+        BadInputError: When the URL cannot be used.
     """
     limits = thresholds or Thresholds()
     ledger_file, log_file = folder / LEDGER_FILE, folder / LOG_FILE
-    if not any((folder / name).exists() for name in (LEDGER_FILE, LOG_FILE, TABLE_FOLDER, FORMER_FOLDER)):
+    if not any((folder / name).exists() for name in (LEDGER_FILE, LOG_FILE, METRICS_TABLE, FORMER_TABLE)):
         raise NotFoundError(f"there is no store in {folder}; name the folder that 'opswm serve' or 'opswm ingest' uses")
     advance("ledger")
-    ledger = _ledger(ledger_file)
+    ledger = _ledger(ledger_file) if database is None else inspect_database(database)
     advance("table")
-    table = inspect_table(folder / TABLE_FOLDER, now.timestamp(), is_thorough=is_thorough)
-    former = inspect_table(folder / FORMER_FOLDER, now.timestamp(), is_thorough=is_thorough)
+    table = inspect_table(folder / METRICS_TABLE, now.timestamp(), is_thorough=is_thorough)
+    former = inspect_table(folder / FORMER_TABLE, now.timestamp(), is_thorough=is_thorough)
     advance("ingest log")
     log = inspect_log(log_file, table.through or 0) if log_file.exists() else LogState()
-    lag, kept = _lag(log, log_file, table, folder / TABLE_FOLDER)
+    lag, kept = _lag(log, log_file, table, folder / METRICS_TABLE)
     findings = [*ledger.findings, *table.findings, *former.findings, *log.findings, *lag]
     facts = {
         "systems": len(ledger.descriptors),

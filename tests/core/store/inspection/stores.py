@@ -13,7 +13,8 @@ from opswm.store.admission import admit_metrics
 from opswm.store.batches import content_number, in_order
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
 from opswm.store.inspection.findings import Finding, Inspection
-from opswm.store.inspection.inspect import FORMER_FOLDER, LEDGER_FILE, LOG_FILE, TABLE_FOLDER, inspect_store
+from opswm.store.inspection.inspect import inspect_store
+from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
 from opswm.store.ledger import SqlLedger
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.metrics_table import MetricsTable
@@ -106,7 +107,7 @@ def empty_store(folder: Path) -> Path:
 def whole_store(folder: Path, batches: Iterable[pa.Table] | None = None, num_filled: int = 3) -> Path:
     """A store whose readings came through an ingest log, the first few batches filled into the table."""
     empty_store(folder)
-    log, table = SqliteIngestLog(folder / LOG_FILE), MetricsTable(folder / TABLE_FOLDER)
+    log, table = SqliteIngestLog(folder / LOG_FILE), MetricsTable(folder / METRICS_TABLE)
     filler = Filler(log, table, FixedClock(NOON))
     for number, rows in enumerate(batches or [batch(0), batch(1), batch(2)]):
         log.append([Batch(SHOP, "test", f"b{number}", rows)])
@@ -123,7 +124,7 @@ def former_store(folder: Path) -> Path:
         rows = in_order(admit_metrics(batch(number)))
         columns = {"tenant_id": ["default"] * rows.num_rows, "system_id": ["shop"] * rows.num_rows}
         write_deltalake(
-            folder / FORMER_FOLDER,
+            folder / FORMER_TABLE,
             pa.table({**columns, **{name: rows[name] for name in METRICS.names}}),
             mode="append",
             partition_by=["tenant_id", "system_id"],

@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from opswm.errors import NotFoundError
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
-from opswm.store.inspection.inspect import FORMER_FOLDER, LEDGER_FILE, LOG_FILE, TABLE_FOLDER
+from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
 from opswm_schemas.ports import Batch
 from tests.core.store.inspection.stores import NOW, SHOP, batch, former_store, look, only, told, whole_store
 
@@ -56,12 +56,12 @@ def sql(file: str, *statements: str) -> Spoil:
     return apply
 
 
-def commit(version: int, table: Path = TABLE_FOLDER) -> str:
+def commit(version: int, table: Path = METRICS_TABLE) -> str:
     """The file of a commit."""
     return str(table / "_delta_log" / f"{version:020d}.json")
 
 
-def part(folder: Path, number: int, table: Path = TABLE_FOLDER) -> Path:
+def part(folder: Path, number: int, table: Path = METRICS_TABLE) -> Path:
     """One of a table's files."""
     return sorted((folder / table).rglob("*.parquet"), key=lambda file: (file.stat().st_mtime_ns, file))[number]
 
@@ -95,25 +95,25 @@ def overwritten(find: Callable[[Path], Path], first: int, size: int) -> Spoil:
 def forgotten_commit(folder: Path) -> None:
     """Take the last commit away, and the copy that tells of it."""
     (folder / commit(3)).unlink()
-    shutil.rmtree(folder / TABLE_FOLDER / "_opswm" / "commits")
+    shutil.rmtree(folder / METRICS_TABLE / "_opswm" / "commits")
 
 
 def torn_checkpoint(folder: Path) -> None:
     """Tear a checkpoint of the table's log."""
-    DeltaTable(folder / TABLE_FOLDER).create_checkpoint()
-    (checkpoint,) = (folder / TABLE_FOLDER / "_delta_log").glob("*.parquet")
+    DeltaTable(folder / METRICS_TABLE).create_checkpoint()
+    (checkpoint,) = (folder / METRICS_TABLE / "_delta_log").glob("*.parquet")
     checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
 
 
 def other_values(folder: Path) -> None:
     """Write a file of a former table again with one other value, and let its commit say the new length."""
-    file = part(folder, 0, FORMER_FOLDER)
+    file = part(folder, 0, FORMER_TABLE)
     before, table = file.stat().st_size, pq.read_table(file, partitioning=None)
     values = table["value"].to_pylist()
     values[7] += 1e-9
     place = table.column_names.index("value")
     pq.write_table(table.set_column(place, "value", pa.array(values)), file, compression="zstd")
-    for log in (folder / FORMER_FOLDER / "_delta_log").glob("*.json"):
+    for log in (folder / FORMER_TABLE / "_delta_log").glob("*.json"):
         text = log.read_text()
         if file.name in text:
             log.write_text(text.replace(f'"size":{before}', f'"size":{file.stat().st_size}'))
@@ -190,9 +190,9 @@ TABLE: dict[str, tuple[Spoil, str, int]] = {
     "missing commit": (lambda folder: (folder / commit(2)).unlink(), "is missing, and later ones are there", 1),
     "lost commit": (lambda folder: (folder / commit(3)).unlink(), "it was committed, and 2 is the last", 2),
     "forgotten commit": (forgotten_commit, "ends at version 2, though version 3 was verified", 1),
-    "no log": (lambda folder: shutil.rmtree(folder / TABLE_FOLDER / "_delta_log"), "has files and no _delta_log", 1),
+    "no log": (lambda folder: shutil.rmtree(folder / METRICS_TABLE / "_delta_log"), "has files and no _delta_log", 1),
     "torn checkpoint": (torn_checkpoint, "cannot be read", 1),
-    "torn notes": (written(str(TABLE_FOLDER / "_opswm" / "kept.json"), b"{"), "cannot be read", 1),
+    "torn notes": (written(str(METRICS_TABLE / "_opswm" / "kept.json"), b"{"), "cannot be read", 1),
 }
 
 
@@ -206,7 +206,7 @@ def test_damage_to_the_table_is_found(stores: dict[str, Path], tmp_path: Path, d
     assert {one.check for one in damaged} == {"table"}
     assert any(words in one.what for one in damaged)
     assert len(damaged) >= at_least
-    assert all(str(folder / TABLE_FOLDER) in one.where and "store" in one.remedy for one in damaged)
+    assert all(str(folder / METRICS_TABLE) in one.where and "store" in one.remedy for one in damaged)
 
 
 def test_a_batch_that_says_something_else_is_found_by_its_digest(stores: dict[str, Path], tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_batch_that_says_something_else_is_found_by_its_digest(stores: dict[st
     folder = copied(stores, "former", tmp_path)
     other_values(folder)
     found = only(look(folder))
-    assert (found.severity, found.where) == ("damage", str(part(folder, -1, FORMER_FOLDER)))
+    assert (found.severity, found.where) == ("damage", str(part(folder, -1, FORMER_TABLE)))
     assert "its digest differs" in found.what
     assert look(folder, is_thorough=False).findings == ()
 
@@ -273,7 +273,7 @@ def test_files_of_no_version_are_told_once_they_have_lain_a_while(stores: dict[s
 def test_files_that_were_compacted_away_are_no_strangers(stores: dict[str, Path], tmp_path: Path) -> None:
     """What a commit took out stays on disk for readers of older versions, and is nobody's mistake."""
     folder = copied(stores, "whole", tmp_path)
-    table = folder / TABLE_FOLDER
+    table = folder / METRICS_TABLE
     gone = part(folder, 2)
     removal = {
         "remove": {
