@@ -10,6 +10,7 @@ from opentelemetry.metrics import Counter, Histogram, MeterProvider
 from opswm.clock import Clock
 from opswm.errors import OpswmError
 from opswm.store.open import Store
+from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm_api.advisor import Advisor
 from opswm_api.problems import ProblemError
 from opswm_api.work_queue import WorkQueue
@@ -87,7 +88,12 @@ class Services:
 
     def checks(self) -> dict[str, str]:
         """Return ``ok``, or what is wrong in words that may leave the service, for each part an answer needs."""
-        return {"ledger": self._ledger(), "telemetry": self._telemetry(), "world_model": self._model()}
+        return {
+            "ledger": self._ledger(),
+            "telemetry": self._telemetry(),
+            "tables": self._tables(),
+            "world_model": self._model(),
+        }
 
     def _model(self) -> str:
         return "ok" if self.ready_advisor is not None else "the checkpoint could not be loaded"
@@ -105,3 +111,7 @@ class Services:
         except OpswmError:
             return "cannot be read"
         return "ok"
+
+    def _tables(self) -> str:
+        telemetry = self.store.telemetry
+        return (telemetry.filling_problem() if isinstance(telemetry, LoggedTelemetry) else "") or "ok"

@@ -18,7 +18,7 @@ def test_a_service_with_store_and_model_is_ready(client: TestClient) -> None:
     assert client.get("/health/live").json() == {"status": "live"}
     ready = client.get("/health/ready")
     assert ready.status_code == 200
-    assert ready.json()["checks"] == {"ledger": "ok", "telemetry": "ok", "world_model": "ok"}
+    assert ready.json()["checks"] == {"ledger": "ok", "telemetry": "ok", "tables": "ok", "world_model": "ok"}
 
 
 def test_before_it_has_started_a_service_is_live_and_not_ready(settings: Settings) -> None:

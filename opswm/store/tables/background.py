@@ -1,4 +1,4 @@
-"""Fills and keeps a table while a service runs, on a thread of its own."""
+"""Fills and keeps a table while a service runs, on a thread of its own that no failure ends."""
 
 import logging
 import time
@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from threading import Event, Thread
 from typing import Final
 
-from opswm.errors import OpswmError
+from opswm.errors import StoreError
 from opswm.instrument import meter
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.upkeep import Upkeep
 
 _LOG: Final = logging.getLogger(__name__)
+
+_WORRYING: Final = 3
+"""So many failures in a row are no longer something that passes by itself."""
+
+_MAX_WAIT_S: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class BackgroundConfig:
 class Background:
     """A thread that moves what is in the log, and keeps the table; a failure is logged, counted and tried again.
 
-    Where another process has the table, it does the work, and this one looks again later.
+    Whatever fails, memory included, is tried again after longer and longer pauses, up to a minute. Where another
+    process has the table, it does the work, and this one looks again later.
 
     Args:
         table: Which table.
@@ -49,6 +55,7 @@ class Background:
         self._upkeep = upkeep
         self._config = config or BackgroundConfig()
         self._stop = Event()
+        self._failed_in_a_row = 0
         self._failures = meter().create_counter(
             "opswm.store.fill.failures", unit="{failure}", description="Attempts to fill or keep a table that failed."
         )
@@ -64,10 +71,34 @@ class Background:
         if self._thread.is_alive():
             self._thread.join()
 
+    def problem(self) -> str:
+        """Return what keeps the table from being filled, in words that may leave the service; empty where all is well.
+
+        A single failure is not told: it is tried again.
+        """
+        failed = self._failed_in_a_row
+        if self._thread.is_alive() and failed < _WORRYING:
+            return ""
+        if self._stop.is_set():
+            return ""
+        why = f"failed to be filled {failed} times in a row" if failed else "are not filled: the thread for it ended"
+        return f"{why}; {self._waiting()}"
+
+    def _waiting(self) -> str:
+        try:
+            return f"{self._filler.lag()} batches wait in the ingest log"
+        except StoreError:
+            return "the ingest log cannot be read"
+
+    def _pause_s(self) -> float:
+        every_s = self._config.fill_every_s
+        return min(every_s * 2.0 ** min(self._failed_in_a_row, 8), max(every_s, _MAX_WAIT_S))
+
     def _work(self) -> None:
         next_upkeep = time.monotonic() + self._config.upkeep_every_s
-        while not self._stop.wait(self._config.fill_every_s):
-            self._try("fill", self._fill)
+        while not self._stop.wait(self._pause_s()):
+            filled = self._try("fill", self._fill)
+            self._failed_in_a_row = 0 if filled else self._failed_in_a_row + 1
             if time.monotonic() >= next_upkeep:
                 self._try("upkeep", self._upkeep.run)
                 next_upkeep = time.monotonic() + self._config.upkeep_every_s
@@ -80,9 +111,11 @@ class Background:
                 if not free or self._filler.fill_once() == 0:
                     return
 
-    def _try(self, what: str, step: Callable[[], None]) -> None:
+    def _try(self, what: str, step: Callable[[], None]) -> bool:
         try:
             step()
-        except (OpswmError, OSError) as problem:
+        except Exception as problem:  # whatever it is, memory that ran out included: the thread must not end
             self._failures.add(1, {"opswm.store.step": what})
-            _LOG.error("the metrics table cannot be kept (%s): %s; nothing is lost, it is tried again", what, problem)
+            _LOG.error("the metrics table cannot be kept (%s): %r; nothing is lost, it is tried again", what, problem)
+            return False
+        return True

@@ -157,6 +157,10 @@ class LoggedTelemetry:
         """
         require_together(self.table, self.log)
 
+    def filling_problem(self) -> str:
+        """Return what keeps the table from being filled in the background, in words; empty where nothing does."""
+        return "" if self._background is None else self._background.problem()
+
     def flush(self) -> None:
         """Fill until the table holds all that was acknowledged before the call.
 
