@@ -1,6 +1,6 @@
 """One store: the ledger and the telemetry of many systems, under one folder by default."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from opswm.clock import Clock, SystemClock
 from opswm.errors import BadInputError, NotFoundError, StoreError
+from opswm.store.durable_files import make_folder
 from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
 from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
 from opswm.store.ledger import SqlLedger
@@ -90,6 +91,18 @@ class Store:
         require_entities(self.ledger.descriptor(system), events=given)
         return self.ledger.record_events(system, given)
 
+    def hear(
+        self, system: SystemKey, actions: Sequence[Action], events: Sequence[Event]
+    ) -> tuple[int, tuple[str, ...]]:
+        """Add what a source told of its own accord about entities the system has; see :meth:`SqlLedger.hear`.
+
+        Raises:
+            BadInputError: When something names an entity the latest descriptor does not list.
+            NotFoundError: When the system is not registered.
+        """
+        require_entities(self.ledger.descriptor(system), actions=actions, events=events)
+        return self.ledger.hear(system, actions, events)
+
     def close(self) -> None:
         """Close what is open."""
         try:
@@ -130,7 +143,7 @@ def open_store(
     if not create and not (folder.is_dir() if database else (folder / LEDGER_FILE).is_file()):
         raise NotFoundError(f"there is no store in {folder}; make one with 'opswm ingest', or name the right folder")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.absolute())
     except OSError as problem:
         raise StoreError(f"the store in {folder} cannot be made: {problem}") from problem
     ledger = SqlLedger.open(database or f"sqlite:///{folder / LEDGER_FILE}", clock)

@@ -28,8 +28,8 @@ from opswm.store.backup.manifest import (
 )
 from opswm.store.database import reading
 from opswm.store.database_engines import make_engine, shown
+from opswm.store.durable_files import sync_file, sync_folder
 from opswm.store.layout import LEDGER_FILE, LOG_FILE
-from opswm.store.tables.durable_files import sync_file, sync_folder
 from opswm.store.tables.layout import LOG_FOLDER, on_disk
 from opswm.store.tables.metrics_table import MetricsTable
 

@@ -17,8 +17,8 @@ from opswm.store.backup.ledger_lines import is_empty, ledger_tables, read_lines,
 from opswm.store.backup.manifest import LEDGER_FOLDER, Manifest
 from opswm.store.database import migrate, reading, write
 from opswm.store.database_engines import make_engine, shown
+from opswm.store.durable_files import make_folder, sync_file, sync_folder
 from opswm.store.layout import LEDGER_FILE, LOG_FILE
-from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
 
 Tell = Callable[[str], None]
 

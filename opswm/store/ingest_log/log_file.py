@@ -8,8 +8,8 @@ from threading import Lock
 
 from opswm.errors import StoreError
 from opswm.instrument import timed
+from opswm.store.durable_files import make_folder
 from opswm.store.ingest_log.failpoints import Failpoint
-from opswm.store.ingest_log.folders import make_folder
 from opswm.store.ingest_log.mark import Mark, WriteLock
 from opswm.store.ingest_log.sqlite_file import connect, require_log
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from opswm.errors import StoreError
-from opswm.store.ingest_log.folders import sync_folder
+from opswm.store.durable_files import sync_folder
 from opswm.store.ingest_log.mark import Mark
 from opswm.store.ingest_log.wal_frames import require_whole_frames
 

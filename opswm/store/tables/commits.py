@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from opswm.store.tables.durable_files import make_folder, replace_file
+from opswm.store.durable_files import make_folder, replace_file
 
 _COPIES: Final = "commits"
 _NUM_COPIES: Final = 64

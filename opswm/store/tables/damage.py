@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction, RemoveAction
 
 from opswm.errors import StoreError
+from opswm.store.durable_files import make_folder, replace_file, sync_folder
 from opswm.store.tables.commits import commit_problem, copies
-from opswm.store.tables.durable_files import make_folder, replace_file, sync_folder
 from opswm.store.tables.kept import read_kept
 from opswm.store.tables.layout import LOG_FOLDER, commit_file, part_offsets
 from opswm.store.tables.metrics_table import MetricsTable, part_problem

@@ -15,8 +15,8 @@ from deltalake.exceptions import DeltaError
 
 from opswm.errors import OpswmError, StoreError
 from opswm.instrument import timed
+from opswm.store.durable_files import sync_folder
 from opswm.store.tables.bulk import BULK_ROWS, BulkImport
-from opswm.store.tables.durable_files import sync_folder
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.layout import LOG_FOLDER, on_disk
 from opswm.store.tables.telemetry import RECEIVED

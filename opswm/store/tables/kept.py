@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from opswm.errors import StoreError
-from opswm.store.tables.durable_files import make_folder, replace_file
+from opswm.store.durable_files import make_folder, replace_file
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from opswm.errors import StoreError
+from opswm.store.durable_files import make_folder, sync_file, sync_folder
 from opswm.store.tables.commits import described, keep_copy
-from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
 from opswm.store.tables.layout import (
     CONFIGURATION,
     FILLED,

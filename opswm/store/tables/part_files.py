@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 
 from opswm.store.batches import in_order
-from opswm.store.tables.durable_files import make_folder, sync_file, sync_folder
+from opswm.store.durable_files import make_folder, sync_file, sync_folder
 from opswm.store.tables.layout import PARTITIONS, part_name, partition_folder
 from opswm_schemas.columns import METRICS
 from opswm_schemas.ports import SystemKey

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from opswm.errors import StoreError
-from opswm.store.tables.durable_files import make_folder
+from opswm.store.durable_files import make_folder
 
 _POLL_S: Final = 0.02
 

@@ -18,7 +18,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from opswm.clock import Clock
 from opswm.errors import StoreError
 from opswm.instrument import timed
-from opswm.store.tables.durable_files import sync_file, sync_folder
+from opswm.store.durable_files import sync_file, sync_folder
 from opswm.store.tables.failpoints import Failpoint, nowhere
 from opswm.store.tables.layout import LOG_FOLDER
 from opswm.store.tables.metrics_table import MetricsTable

@@ -17,7 +17,9 @@ CALL = re.compile(r"^\d+ +(?P<name>\w+)\((?P<arguments>.*?)\) += (?P<result>-?\d
 WATCHED = "write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync,sync_file_range,rename,renameat,renameat2"
 
 
-def traced(folder: Path, first: int, number: int, *options: str) -> tuple[list[tuple[str, str, int]], list[str]]:
+def traced(
+    folder: Path, first: int, number: int, *options: str, process: str = "acknowledger"
+) -> tuple[list[tuple[str, str, int]], list[str]]:
     """Return the system calls of a process that appends, in order, and the lines it wrote.
 
     Skips the test where processes cannot be traced.
@@ -28,7 +30,7 @@ def traced(folder: Path, first: int, number: int, *options: str) -> tuple[list[t
     if subprocess.run([strace, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("tracing is not permitted here")
     trace = next(one for one in folder.parents if one.exists()) / "trace"
-    run = [sys.executable, "-m", "tests.core.store.ingest_log.acknowledger", str(folder), str(first), str(number)]
+    run = [sys.executable, "-m", f"tests.core.store.ingest_log.{process}", str(folder), str(first), str(number)]
     done = subprocess.run(
         [strace, "-f", "-y", "-s", "64", "-e", f"trace={WATCHED}", *options, "-o", str(trace), *run],
         capture_output=True,
@@ -62,10 +64,14 @@ def test_the_log_is_synced_before_each_acknowledgement(tmp_path: Path) -> None:
     assert acknowledged == 12
 
 
-def test_a_new_log_is_synced_under_another_name_first(tmp_path: Path) -> None:
-    """Folders are on disk first, the file before it gets its name, and its name before anything is acknowledged."""
+@pytest.mark.parametrize("process", ["acknowledger", "store_opener"])
+def test_a_new_log_is_synced_under_another_name_first(tmp_path: Path, process: str) -> None:
+    """Folders are on disk first, the file before it gets its name, and its name before anything is acknowledged.
+
+    That holds for a log that is opened alone, and for one in a store whose folders are new, too.
+    """
     (tmp_path / "data").mkdir()
-    calls, _ = traced(tmp_path / "data" / "new" / "log", 0, 1)
+    calls, _ = traced(tmp_path / "data" / "new" / "log", 0, 1, process=process)
     wanted: list[Callable[[str, str], bool]] = [
         lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'data'}>"),
         lambda name, arguments: name == "fsync" and arguments.endswith(f"<{tmp_path / 'data' / 'new'}>"),
