@@ -1,7 +1,7 @@
 """Events in and out of the database; an id stands for one event, and for what was first told about it."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,11 +20,24 @@ _LEARNED: Final = "known_at"
 _AT_ONCE: Final = 500
 
 
-def add_events(connection: Connection, system: SystemKey, events: Iterable[Event]) -> int:
+def add_events(
+    connection: Connection,
+    system: SystemKey,
+    events: Iterable[Event],
+    contradicted: Callable[[str], None] | None = None,
+) -> int:
     """Add events, each id once; return how many were new.
 
+    Args:
+        connection: In a transaction that may write.
+        system: Whose.
+        events: Observed.
+        contradicted: Told what is wrong with an event whose id stands for other content; the first told stays, and
+            the others are stored. Where left out, all are refused.
+
     Raises:
-        BadInputError: When an id stands for an event of other content, stored before or in the same batch.
+        BadInputError: When an id stands for an event of other content, stored before or in the same batch, and
+            nobody is told.
         NotFoundError: When the system is not registered.
     """
     lock_system(connection, system)
@@ -35,7 +48,12 @@ def add_events(connection: Connection, system: SystemKey, events: Iterable[Event
         document = event.model_dump_json()
         before = known.setdefault(event.event_id, document)
         if before is not document:
-            _require_same(event.event_id, json.loads(before), json.loads(document))
+            try:
+                _require_same(event.event_id, json.loads(before), json.loads(document))
+            except BadInputError as problem:
+                if contradicted is None:
+                    raise
+                contradicted(str(problem))
             continue
         new.append((event, document))
     if new:

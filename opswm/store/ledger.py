@@ -233,6 +233,31 @@ class SqlLedger(SqlAftermath):
         given = list(events)
         return write(self._engine, lambda connection: add_events(connection, system, given))
 
+    def hear(
+        self, system: SystemKey, actions: Sequence[Action], events: Sequence[Event]
+    ) -> tuple[int, tuple[str, ...]]:
+        """Add what a source told of its own accord, in one transaction.
+
+        A source repeats itself, and what is derived from its words may have changed since; what contradicts an event
+        told before is left out, for nobody could make the source say something else.
+
+        Returns:
+            How many events were new, and what is wrong with those that were left out.
+
+        Raises:
+            BadInputError: When an action carries no dated fact and none is known.
+            NotFoundError: When the system is not registered.
+        """
+
+        def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
+            contradicted: list[str] = []
+            lock_system(connection, system)
+            for action in actions:
+                add_facts(connection, system, action.action_id, facts_of(action), require_dated)
+            return add_events(connection, system, events, contradicted.append), tuple(contradicted)
+
+        return write(self._engine, work)
+
     def events(self, system: SystemKey, as_of: datetime) -> list[Event]:
         """Return events known by ``as_of``, in the order they happened."""
         with reading(self._engine) as connection:

@@ -50,6 +50,19 @@ def test_a_delivery_is_stored_once(heard: TestClient) -> None:
     assert "alertname" in again["left_out"][0]
 
 
+def test_an_alert_whose_entity_became_known_stops_no_other(heard: TestClient) -> None:
+    """What is repeated and means another entity since is left out with the reason; what is new beside it is stored."""
+    descriptor = descriptor_document()
+    first = alert() | {"labels": {"alertname": "Slow", "service": "the-shop-front"}}
+    heard.post(PATH + "alertmanager", json=notification(first), headers=TOKEN).raise_for_status()
+    descriptor["entities"][0]["attributes"] = {"opswm.alias": "the-shop-front"}
+    heard.post("/v1/systems", json=descriptor).raise_for_status()
+    again = heard.post(PATH + "alertmanager", json=notification(first, alert("Down")), headers=TOKEN)
+    assert again.status_code == 200
+    assert again.json()["num_new_events"] == 1
+    assert "entity_id" in again.json()["left_out"][0]
+
+
 def test_actions_of_a_webhook_are_in_the_ledger(heard: TestClient) -> None:
     """Statuses of a deployment that come in the wrong order are one action that ended."""
     entity = descriptor_document()["entities"][0]["entity_id"]

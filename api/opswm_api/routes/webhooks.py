@@ -7,10 +7,8 @@ from fastapi import APIRouter, Path, Request
 
 from opswm_api.dependencies import CurrentDescriptor, CurrentKey, CurrentServices, CurrentSettings
 from opswm_api.problems import ProblemError, described
-from opswm_api.services import Services
-from opswm_api.wiring import RefusedWebhookError, Told, hear_webhook, webhook_names
+from opswm_api.wiring import RefusedWebhookError, hear_webhook, webhook_names
 from opswm_schemas.base import Closed
-from opswm_schemas.ports import SystemKey
 
 router = APIRouter(prefix="/systems/{system_id}/webhooks", tags=["webhooks"])
 
@@ -56,20 +54,17 @@ async def hear(
         raise ProblemError(403, detail, kind="webhook-not-set-up")
     headers = {name.lower(): value for name, value in request.headers.items()}
     body = await request.body()
+    token = secret.get_secret_value().encode()
     try:
-        told = hear_webhook(source, secret.get_secret_value().encode(), headers, body, services.clock.now(), descriptor)
+        told = await anyio.to_thread.run_sync(
+            partial(hear_webhook, source, token, headers, body, services.clock.now(), descriptor)
+        )
     except RefusedWebhookError as problem:
         raise ProblemError(401, str(problem), kind="webhook-refused") from problem
-    new = await anyio.to_thread.run_sync(_store, services, key, told)
+    num_new, contradicted = await anyio.to_thread.run_sync(services.store.hear, key, told.actions, told.events)
     return WebhookReceipt(
         num_actions=len(told.actions),
         num_events=len(told.events),
-        num_new_events=new,
-        left_out=list(told.left_out[:_MOST_REASONS]),
+        num_new_events=num_new,
+        left_out=[*told.left_out, *contradicted][:_MOST_REASONS],
     )
-
-
-def _store(services: Services, key: SystemKey, told: Told) -> int:
-    for action in told.actions:
-        services.store.record_action(action)
-    return services.store.record_events(key, told.events) if told.events else 0

@@ -5,7 +5,6 @@ webhook deliveries". A deployment of an older commit cannot be told from a new o
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from opswm_connectors.errors import TerminalSourceError
@@ -30,17 +29,6 @@ _STATUSES: Final[Mapping[str, ActionStatus]] = {
 """States of a deployment; ``inactive`` says that a later one took its place, which is no status of this one."""
 
 
-@dataclass(frozen=True)
-class GithubConfig:
-    """What is taken.
-
-    Attributes:
-        environments: Names of the environments that are the system; all of them where empty.
-    """
-
-    environments: frozenset[str] = field(default_factory=frozenset)
-
-
 def verify(delivery: Delivery, secret: bytes) -> None:
     """Check ``X-Hub-Signature-256``, the HMAC-SHA256 of the body.
 
@@ -51,14 +39,13 @@ def verify(delivery: Delivery, secret: bytes) -> None:
     require_signature(secret, delivery.body, [given.removeprefix(_SCHEME)] if given.startswith(_SCHEME) else [])
 
 
-def translate(delivery: Delivery, system: SystemKey, places: Places, config: GithubConfig | None = None) -> Facts:
+def translate(delivery: Delivery, system: SystemKey, places: Places) -> Facts:
     """Return the action that a delivery tells; other events are passed over.
 
     Args:
         delivery: The request.
         system: Whose actions they are.
-        places: Its entities.
-        config: What is taken.
+        places: Its entities; deployments to environments that none of them names are of another system.
 
     Raises:
         TerminalSourceError: When the body is not what its ``X-GitHub-Event`` says.
@@ -71,7 +58,7 @@ def translate(delivery: Delivery, system: SystemKey, places: Places, config: Git
     if not isinstance(deployment, Mapping) or (kind == "deployment_status" and not isinstance(status, Mapping)):
         raise TerminalSourceError(f"event {kind!r} has an object 'deployment', and its status where it is one of it")
     environment = text_of(deployment.get("environment"), 250)
-    if config is not None and config.environments and environment not in config.environments:
+    if environment not in places.environments:
         return Facts()
     number = text_at(deployment, "id", limit=40)
     told = f"{kind} {number}"

@@ -6,6 +6,7 @@ from typing import Any
 from opswm_connectors.errors import TerminalSourceError
 
 _MOST_STEPS = 1_000
+_MOST_KEYS = 32
 
 
 def partial_object(body: Any) -> Mapping[str, Any]:
@@ -31,6 +32,8 @@ def partial_object(body: Any) -> Mapping[str, Any]:
 
 
 def _put(whole: dict[str, Any], pointer: str, value: Any) -> None:
+    if pointer.count("/") > _MOST_KEYS:
+        raise TerminalSourceError(f"a path of the JSON Patch has over {_MOST_KEYS} keys; no object nests as deep")
     keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
     if not keys:
         if isinstance(value, Mapping):

@@ -35,14 +35,13 @@ def verify(delivery: Delivery, secret: bytes) -> None:
     require_signature(secret, delivery.body, [mark] if mark else [])
 
 
-def translate(delivery: Delivery, system: SystemKey, places: Places, environment: str = "production") -> Facts:
+def translate(delivery: Delivery, system: SystemKey, places: Places) -> Facts:
     """Return the switch of a flag that an entry tells; changes that reach no user are passed over.
 
     Args:
         delivery: The request.
         system: Whose actions they are.
         places: Its entities; a flag, or else its project, has to be known by an alias or a name.
-        environment: Key of the environment that is the system.
 
     Raises:
         TerminalSourceError: When the body is no entry of the audit log.
@@ -52,9 +51,9 @@ def translate(delivery: Delivery, system: SystemKey, places: Places, environment
     if not entry_id or not isinstance(document.get("accesses"), list):
         raise TerminalSourceError("an entry of the audit log has an '_id' and a list 'accesses'")
     named = next((found for access in document["accesses"] if (found := _flag(access))), None)
-    if document.get("kind") != "flag" or named is None or named[1] != environment:
+    if document.get("kind") != "flag" or named is None or named[1] not in places.environments:
         return Facts()
-    project, _, flag = named
+    project, environment, flag = named
     told = f"flag {flag}, entry {entry_id}"
     before, after = (_settings(document.get(name), environment) for name in ("previousVersion", "currentVersion"))
     if after is None:

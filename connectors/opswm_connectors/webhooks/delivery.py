@@ -67,10 +67,10 @@ def text_of(value: Any, limit: int = SHORT_TEXT) -> str:
     """Return a stranger's value as text that is safe to keep: without control characters, cut at a length.
 
     Args:
-        value: Anything out of a JSON document; nothing becomes an empty text.
+        value: Anything out of a JSON document; nothing, and what is no single value, becomes an empty text.
         limit: Most characters.
     """
-    if value is None:
+    if not isinstance(value, str | int | float):
         return ""
     text = "".join(character if character.isprintable() else " " for character in str(value)[: 4 * limit])
     return " ".join(text.split())[:limit]

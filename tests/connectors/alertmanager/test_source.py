@@ -9,12 +9,12 @@ import pytest
 from opswm_connectors.alertmanager.source import translate, verify
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery
-from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import RefusedDeliveryError
+from tests.connectors.placed import placed
 from tests.core.store.shop import SHOP, shop
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PLACES = Places(shop().entities, {"10.0.0.7:9104": "db"})
+PLACES = placed(shop().entities, {"10.0.0.7:9104": "db"})
 
 
 def alert(**changes: Any) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from cloudevents.core.v1.event import CloudEvent
 from opswm_connectors.cdevents.source import translate
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.webhooks.delivery import Delivery
-from opswm_connectors.webhooks.places import Places
 from opswm_schemas.descriptor import Entity
 from opswm_schemas.ports import SystemKey
+from tests.connectors.placed import placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHOP = SystemKey("default", "shop")
-PLACES = Places([Entity(entity_id="cart", kind="service"), Entity(entity_id="web", kind="service")], {"myApp": "web"})
+ENTITIES = [Entity(entity_id="cart", kind="service"), Entity(entity_id="web", kind="service")]
+PLACES = placed(ENTITIES, {"myApp": "web"})
 FIXTURES = Path(os.environ.get("OPSWM_DATA", "../shared/data")) / "connector_fixtures" / "cdevents"
 
 
@@ -125,7 +126,7 @@ def test_the_examples_of_the_specification() -> None:
     """Every conformance example is read: services act, incidents are events, the rest is passed over."""
     if not FIXTURES.is_dir():
         pytest.skip(f"the examples of CDEvents are not in {FIXTURES}; set OPSWM_DATA")
-    places = Places(PLACES.entities, {"mySubject123": "cart", "myApp": "web"})
+    places = placed(ENTITIES, {"mySubject123": "cart", "myApp": "web"})
     found = {}
     for path in sorted(FIXTURES.glob("*.json")):
         facts = translate(Delivery({}, path.read_bytes(), NOON), SHOP, places)

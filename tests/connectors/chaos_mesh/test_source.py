@@ -14,10 +14,12 @@ from opswm_connectors.webhooks.delivery import Delivery, Facts
 from opswm_connectors.webhooks.places import Places
 from opswm_schemas.descriptor import Entity
 from opswm_schemas.ports import SystemKey
+from tests.connectors.placed import placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHOP = SystemKey("default", "shop")
-PLACES = Places([Entity(entity_id="store", kind="database", attributes={"k8s.deployment.name": "tikv"})])
+ENTITIES = [Entity(entity_id="store", kind="database", attributes={"k8s.deployment.name": "tikv"})]
+PLACES = Places(ENTITIES)
 FIXTURES = Path(os.environ.get("OPSWM_DATA", "../shared/data")) / "connector_fixtures" / "chaos_mesh"
 
 
@@ -91,7 +93,7 @@ def test_the_manifests_of_the_project() -> None:
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     if not FIXTURES.is_dir():
         pytest.skip(f"the manifests of Chaos Mesh are not in {FIXTURES}; set OPSWM_DATA")
-    places, read = Places(PLACES.entities, {"tikv": "store", "etcd": "store"}), 0
+    places, read = placed(ENTITIES, {"tikv": "store", "etcd": "store"}), 0
     for path in sorted(FIXTURES.glob("*.yaml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not str(document["kind"]).endswith("Chaos"):

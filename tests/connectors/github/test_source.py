@@ -10,7 +10,7 @@ import pytest
 
 from opswm.store.action_facts import facts_of, fold
 from opswm_connectors.errors import TerminalSourceError
-from opswm_connectors.github.source import GithubConfig, translate, verify
+from opswm_connectors.github.source import translate, verify
 from opswm_connectors.webhooks.delivery import Delivery, Facts
 from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import RefusedDeliveryError
@@ -41,9 +41,9 @@ def delivery(state: str | None = None, minute: int = 50, **changes: Any) -> Deli
     return Delivery({"x-github-event": kind}, json.dumps(document).encode(), NOON)
 
 
-def told(given: Delivery, config: GithubConfig | None = None) -> Facts:
+def told(given: Delivery) -> Facts:
     """Return what a delivery tells about the shop."""
-    return translate(given, SHOP, PLACES, config)
+    return translate(given, SHOP, PLACES)
 
 
 def test_a_deployment_goes_through_its_statuses_in_any_order() -> None:
@@ -72,8 +72,9 @@ def test_what_is_no_deployment_of_the_system_is_passed_over() -> None:
     """Superseded deployments, other events and other environments say nothing."""
     push = Delivery({"x-github-event": "push"}, b"{}", NOON)
     assert told(delivery("inactive")) == told(push) == Facts()
-    assert told(delivery(), GithubConfig(frozenset({"staging"}))) == Facts()
-    assert told(delivery(), GithubConfig(frozenset({"production"}))).actions
+    staging = Entity(entity_id="cart", kind="service", attributes={"deployment.environment.name": "staging"})
+    assert translate(delivery(), SHOP, Places([staging])) == Facts()
+    assert translate(delivery(environment="staging"), SHOP, Places([staging])).actions
 
 
 @pytest.mark.parametrize(

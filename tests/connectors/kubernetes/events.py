@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from opswm_connectors.webhooks.delivery import Delivery
-from opswm_connectors.webhooks.places import Places
 from opswm_schemas.descriptor import Entity
 from opswm_schemas.ports import SystemKey
+from tests.connectors.placed import placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHOP = SystemKey("default", "shop")
-PLACES = Places(
+PLACES = placed(
     [
         Entity(
             entity_id="cart",

@@ -10,10 +10,10 @@ import pytest
 from opswm_connectors.errors import TerminalSourceError
 from opswm_connectors.kubernetes.audit import translate
 from opswm_connectors.webhooks.delivery import Delivery
-from opswm_connectors.webhooks.places import Places
 from opswm_schemas.actions.record import Action
 from opswm_schemas.descriptor import Entity
 from tests.connectors.kubernetes.events import HPA, NOON, PLACES, REPLICASETS, SHOP, delivery, event
+from tests.connectors.placed import placed
 
 FIXTURES = Path(os.environ.get("OPSWM_DATA", "../shared/data")) / "connector_fixtures" / "k8s_audit"
 
@@ -167,6 +167,10 @@ def test_what_is_no_action_says_nothing(told: Any) -> None:
         (event("patch", "deployments", "cart-api", RESTARTED, auditID=None), "auditID"),
         (event("patch", "deployments", "cart-api", ["text"]), "JSON Patch"),
         (
+            event("patch", "deployments", "cart-api", [{"op": "add", "path": "/a" * 5_000, "value": 1}]),
+            "keys; no object nests as deep",
+        ),
+        (
             event("patch", "deployments", "cart-api", RESTARTED, requestReceivedTimestamp="2026-05-02T12:00:00Z"),
             "more than a day before",
         ),
@@ -192,7 +196,7 @@ def test_events_of_a_real_cluster() -> None:
     """Recorded events: what people changed is read on the entities that are known, reads and controllers are not."""
     if not FIXTURES.is_dir():
         pytest.skip(f"recorded audit events are not in {FIXTURES}; set OPSWM_DATA")
-    places = Places([Entity(entity_id="nginx", kind="service")], {"nginx-deployment": "nginx", "my-config": "nginx"})
+    places = placed([Entity(entity_id="nginx", kind="service")], {"nginx-deployment": "nginx", "my-config": "nginx"})
     found = {}
     for path in sorted(FIXTURES.glob("*.json")):
         facts = translate(Delivery({}, path.read_bytes(), NOON), SHOP, places)

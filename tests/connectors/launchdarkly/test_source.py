@@ -15,10 +15,12 @@ from opswm_connectors.webhooks.places import Places
 from opswm_connectors.webhooks.signatures import RefusedDeliveryError
 from opswm_schemas.descriptor import Entity
 from opswm_schemas.ports import SystemKey
+from tests.connectors.placed import placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SHOP = SystemKey("default", "shop")
-PLACES = Places([Entity(entity_id="cart", kind="service")], {"shop/new-checkout": "cart"})
+ENTITIES = [Entity(entity_id="cart", kind="service")]
+PLACES = placed(ENTITIES, {"shop/new-checkout": "cart"})
 RESOURCE = "proj/shop:env/production:flag/new-checkout"
 
 
@@ -88,7 +90,7 @@ def test_what_cannot_be_read_is_told(changes: dict[str, Any], reason: str) -> No
 
 def test_a_flag_of_nobody_is_told() -> None:
     """A flag that stands for no entity asks for an alias."""
-    facts = translate(entry(version(False), version(True)), SHOP, Places(PLACES.entities))
+    facts = translate(entry(version(False), version(True)), SHOP, Places(ENTITIES))
     assert "alias" in facts.left_out[0]
 
 

@@ -19,9 +19,10 @@ from opswm_connectors.webhooks.signatures import (
     require_token,
 )
 from opswm_schemas.descriptor import Entity, SystemDescriptor
+from tests.connectors.placed import placed
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PLACES = Places(
+PLACES = placed(
     [
         Entity(
             entity_id="shop/cart",
@@ -98,6 +99,15 @@ def test_instants_of_any_offset_and_precision_are_read(text: str, seconds: float
 def test_what_is_no_instant_is_none(value: object) -> None:
     """Naive, impossible, zero and numeric instants are not guessed at."""
     assert instant(value) is None
+
+
+def test_values_that_are_no_single_one_are_no_text() -> None:
+    """Lists and objects, however deep, become an empty text."""
+    deep: object = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert text_of(deep) == text_of({"a": 1}) == text_of(None) == ""
+    assert text_of(7) == "7"
 
 
 @given(st.one_of(st.text(), st.integers(), st.none(), st.dictionaries(st.text(), st.text())))
