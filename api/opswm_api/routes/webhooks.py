@@ -1,5 +1,6 @@
 """``/v1/systems/{system_id}/webhooks/{source}``: what other systems tell of their own accord, once each."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import anyio.to_thread
