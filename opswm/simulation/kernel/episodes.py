@@ -285,10 +285,7 @@ def _observed(
 
 
 def _draws_ahead(left: int, cells: int) -> int:
-    """Return how many of the draws that are left to try at once; which one is taken in the end does not depend on it.
-
-    A small batch takes as long as one several times its size, so trying one draw after the other pays in large ones.
-    """
+    """Return how many draws to try at once, which changes no result: small batches take as long as larger ones."""
     return max(1, min(left, CELLS_AT_ONCE // max(1, cells)))
 
 
