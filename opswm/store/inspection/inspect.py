@@ -1,28 +1,24 @@
 """A store in a folder, looked at whole without changing anything."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from opswm.errors import NotFoundError
-from opswm.store.inspection.findings import Finding, Inspection, damage
+from opswm.errors import NotFoundError, StoreError
+from opswm.store.inspection.findings import Finding, Inspection, damage, warning
 from opswm.store.inspection.ledger_state import LedgerState, inspect_database, inspect_ledger
 from opswm.store.inspection.log_state import LogState, inspect_lag, inspect_log
-from opswm.store.inspection.readings import TIMES, Thresholds, inspect_readings
-from opswm.store.inspection.table_files import StoredFile, TableState, inspect_table
+from opswm.store.inspection.readings import Thresholds, inspect_readings
+from opswm.store.inspection.recent import recent_times
+from opswm.store.inspection.table_files import TableState, inspect_table
 from opswm.store.layout import FORMER_TABLE, LEDGER_FILE, LOG_FILE, METRICS_TABLE
-from opswm.store.tables.kept import Kept
+from opswm.store.tables.kept import Kept, read_kept
 from opswm.store.tables.layout import OWN_FOLDER
-from opswm_schemas.columns import INSTANT, METRICS
-from opswm_schemas.ports import SystemKey
 
 _KEPT_FILE: Final = "kept.json"
-_COLUMNS: Final = pa.schema([METRICS.field(name) for name in TIMES])
+_BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite leaves beside a file that was not closed."""
 
 
 def inspect_store(
@@ -49,18 +45,22 @@ def inspect_store(
         BadInputError: When the URL cannot be used.
     """
     limits = thresholds or Thresholds()
-    ledger_file, log_file = folder / LEDGER_FILE, folder / LOG_FILE
+    log_file = folder / LOG_FILE
     if not any((folder / name).exists() for name in (LEDGER_FILE, LOG_FILE, METRICS_TABLE, FORMER_TABLE)):
         raise NotFoundError(f"there is no store in {folder}; name the folder that 'opswm serve' or 'opswm ingest' uses")
     advance("ledger")
-    ledger = _ledger(ledger_file) if database is None else inspect_database(database)
+    ledger = _ledger(folder) if database is None else inspect_database(database)
+    # A service may go on meanwhile. It commits to the table, then notes what is verified, then trims the log: looked at
+    # in the other order, the table is never behind what was noted and dropped before.
+    advance("notes")
+    kept, noted = _kept(log_file, folder / METRICS_TABLE)
+    advance("ingest log")
+    log = inspect_log(log_file, 0 if kept is None else kept.through) if log_file.exists() else LogState()
     advance("table")
     table = inspect_table(folder / METRICS_TABLE, now.timestamp(), is_thorough=is_thorough)
     former = inspect_table(folder / FORMER_TABLE, now.timestamp(), is_thorough=is_thorough)
-    advance("ingest log")
-    log = inspect_log(log_file, table.through or 0) if log_file.exists() else LogState()
-    lag, kept = _lag(log, log_file, table, folder / METRICS_TABLE)
-    findings = [*ledger.findings, *table.findings, *former.findings, *log.findings, *lag]
+    lag = _lag(log, log_file, kept, table, folder / METRICS_TABLE)
+    findings = [*ledger.findings, *table.findings, *former.findings, *log.findings, *noted, *lag]
     facts = {
         "systems": len(ledger.descriptors),
         "action_facts": ledger.num_facts,
@@ -78,42 +78,48 @@ def inspect_store(
         "verified_version": None if kept is None else kept.version,
         "verified_through": None if kept is None else kept.through,
     }
+    stored = [*table.files, *former.files]
     for system, descriptor in ledger.descriptors.items():
         advance(f"{system.tenant_id}/{system.system_id}")
-        readings = _readings(system, [*table.files, *former.files], log, limits.last_h)
-        findings += inspect_readings(descriptor, readings, now, limits)
+        files = [file for file in stored if file.system == system]
+        waiting = [one.times for one in log.waiting.get(system, ()) if one.offset > (table.through or 0)]
+        channels = [channel.channel_id for channel in descriptor.channels]
+        parts = recent_times(channels, files, waiting, limits.last_h)
+        findings += inspect_readings(descriptor, parts, now, limits)
     return Inspection(tuple(sorted(findings, key=lambda finding: finding.severity)), facts)
 
 
-def _lag(log: LogState, log_file: Path, table: TableState, table_folder: Path) -> tuple[list[Finding], Kept | None]:
+def _kept(log_file: Path, table_folder: Path) -> tuple[Kept | None, list[Finding]]:
+    """Return what was noted of a table that a log fills, None where there is nothing or it cannot be read."""
+    file = table_folder / OWN_FOLDER / _KEPT_FILE
+    if not log_file.exists():
+        return None, []
+    try:
+        return read_kept(file), []
+    except StoreError as problem:
+        what = f"cannot be read: {problem.__cause__}"
+        return None, [damage("table", file, what, "open the store once: every file is verified again")]
+
+
+def _lag(log: LogState, log_file: Path, kept: Kept | None, table: TableState, table_folder: Path) -> list[Finding]:
     if log_file.exists():
-        return inspect_lag(log, log_file, table, table_folder / OWN_FOLDER / _KEPT_FILE)
+        return list(inspect_lag(log, log_file, kept, table, table_folder))
     if table.through is None:
-        return [], None
+        return []
     what = f"is missing, and the table is filled from it up to offset {table.through}"
-    return [damage("log", log_file, what, "restore the ingest log from a backup")], None
+    return [damage("log", log_file, what, "restore the ingest log from a backup")]
 
 
-def _ledger(file: Path) -> LedgerState:
+def _ledger(folder: Path) -> LedgerState:
+    """Look at the file, or judge by what lies about whether there ought to be one."""
+    file = folder / LEDGER_FILE
     if file.exists():
         return inspect_ledger(file)
-    missing = damage("ledger", file, "is missing, and readings are there", "restore it from a backup")
-    return LedgerState(findings=[missing])
-
-
-def _readings(system: SystemKey, stored: Sequence[StoredFile], log: LogState, last_h: float) -> pa.Table:
-    """Return the times of a system's newest readings, out of the table's files that are whole and the log."""
-    files = [file for file in stored if file.system == system]
-    waiting = [rows.select(TIMES) for rows in log.waiting.get(system, ())]
-    ends = [file.event_to for file in files if file.event_to is not None]
-    ends += [pc.max(rows["event_at"]).as_py() for rows in waiting if rows.num_rows]
-    if not ends:
-        return _COLUMNS.empty_table()
-    since = max(ends) - timedelta(hours=last_h)
-    found = [
-        pq.read_table(file.file, columns=list(TIMES), partitioning=None)
-        for file in files
-        if file.event_to is None or file.event_to >= since
-    ]
-    whole = pa.concat_tables([_COLUMNS.empty_table(), *(rows.cast(_COLUMNS) for rows in (*found, *waiting))])
-    return whole.filter(pc.field("event_at") >= pa.scalar(since, INSTANT))
+    left = [path for path in (*(file.with_name(file.name + end) for end in _BESIDE), folder / FORMER_TABLE)]
+    signs = [path.name for path in left if path.exists()]
+    if signs:
+        what = f"is missing, and readings are there; it was a file, for {' and '.join(signs)} is there"
+        return LedgerState(findings=[damage("ledger", file, what, "restore it from a backup")])
+    what = "is not there, though readings are, and so neither facts nor the readings of any system were looked at"
+    remedy = "name the ledger's database with --database, as opswm serve does; if it was this file, restore a backup"
+    return LedgerState(findings=[warning("ledger", file, what, remedy)])

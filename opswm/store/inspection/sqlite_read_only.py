@@ -15,7 +15,8 @@ _SHOWN: Final = 5
 def read_only(file: Path) -> Iterator[sqlite3.Connection]:
     """Open a file for one consistent look.
 
-    A file without a write-ahead log is opened as one that nobody changes; with one, others may go on writing.
+    A file that nobody has open, as far as the files beside it tell, is opened as one that nobody changes; otherwise
+    others may go on writing.
 
     Args:
         file: The file.
@@ -24,7 +25,8 @@ def read_only(file: Path) -> Iterator[sqlite3.Connection]:
         sqlite3.Error: When it is no SQLite file.
     """
     wal = file.with_name(file.name + "-wal")
-    is_quiet = not wal.exists() or wal.stat().st_size == 0
+    is_empty = not wal.exists() or wal.stat().st_size == 0
+    is_quiet = is_empty and not file.with_name(file.name + "-shm").exists()
     url = f"file:{quote(str(file.absolute()))}?mode=ro" + ("&immutable=1" if is_quiet else "")
     connection = sqlite3.connect(url, uri=True, timeout=_BUSY_S, isolation_level=None)
     try:

@@ -145,6 +145,7 @@ def _stored(folder: Path, row: Mapping[str, Any]) -> StoredFile:
 
 def _log_problems(folder: Path) -> Iterator[Finding]:
     """Yield commits that are damaged or missing, an end that is lost, and checkpoints that cannot be read."""
+    known = max(copies(folder / OWN_FOLDER), default=-1)  # first: a copy is made after its commit
     versions = _versions(folder)
     summed_up = -1
     for checkpoint in sorted((folder / LOG_FOLDER).glob("*.checkpoint*.parquet")):
@@ -162,7 +163,6 @@ def _log_problems(folder: Path) -> Iterator[Finding]:
     newest = max([*versions, summed_up])
     for version in sorted(set(range(first, newest)) - set(versions)):
         yield damage("table", commit_file(folder, version), "is missing, and later ones are there", _REOPEN)
-    known = max(copies(folder / OWN_FOLDER), default=-1)
     if known > newest:
         yield damage(
             "table", commit_file(folder, known), f"is missing: it was committed, and {newest} is the last", _REOPEN

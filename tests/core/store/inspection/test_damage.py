@@ -122,7 +122,6 @@ def other_values(folder: Path) -> None:
 LEDGER: dict[str, tuple[Spoil, str]] = {
     "page": (overwritten(lambda folder: folder / LEDGER_FILE, 4096, 200), "SQLite's integrity check|cannot be read"),
     "cut": (cut(lambda folder: folder / LEDGER_FILE, 0.5), "SQLite's integrity check|cannot be read"),
-    "missing": (lambda folder: (folder / LEDGER_FILE).unlink(), "is missing, and readings are there"),
     "foreign": (written(LEDGER_FILE, b"not a database" * 100), "cannot be read"),
     "fact": (sql(LEDGER_FILE, "UPDATE action_facts SET document = replace(document, 'web', 'wob')"), "its digest"),
     "no json": (sql(LEDGER_FILE, "UPDATE events SET document = '{'"), "table events, row 1: the document is no JSON"),
@@ -145,6 +144,27 @@ def test_damage_to_the_ledger_is_found(stores: dict[str, Path], tmp_path: Path, 
     assert set(told(found)) == {("damage", "ledger")}
     assert any(word in f"{one.where}: {one.what}" for one in found.findings for word in words.split("|"))
     assert all(str(folder) in one.where and "backup" in one.remedy for one in found.findings)
+
+
+def test_a_ledger_that_was_a_file_is_missed(stores: dict[str, Path], tmp_path: Path) -> None:
+    """What SQLite left beside it, or a table of opswm 0.1, which knew no other kind, tells that it is lost."""
+    crashed, former = copied(stores, "whole", tmp_path), shutil.copytree(stores["former"], tmp_path / "former")
+    for folder, sign in ((crashed, f"{LEDGER_FILE}-wal"), (former, "metrics")):
+        (folder / LEDGER_FILE).unlink()
+        (crashed / f"{LEDGER_FILE}-wal").touch()
+        found = only(look(folder))
+        assert (found.severity, found.check, found.where) == ("damage", "ledger", str(folder / LEDGER_FILE))
+        assert f"it was a file, for {sign} is there" in found.what
+        assert "backup" in found.remedy
+
+
+def test_a_ledger_that_may_be_in_a_database_is_asked_for(stores: dict[str, Path], tmp_path: Path) -> None:
+    """Where nothing tells that there was a file, a store is not called damaged for keeping its ledger elsewhere."""
+    folder = copied(stores, "whole", tmp_path)
+    (folder / LEDGER_FILE).unlink()
+    found = only(look(folder))
+    assert (found.severity, found.check, found.where) == ("warning", "ledger", str(folder / LEDGER_FILE))
+    assert "--database" in found.remedy
 
 
 LOG: dict[str, tuple[str, Spoil, str]] = {

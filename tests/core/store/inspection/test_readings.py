@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,7 @@ def seconds(leave_out: Sequence[int] = (), step_s: float = STEP_S, last: int = N
 def found(times: Mapping[str, list[float]], delay_s: float = 0.5, of: SystemDescriptor | None = None) -> list[Finding]:
     """What is found in readings; channels that are not named are read at every tick."""
     table = readings({**{name: seconds() for name in CHANNELS}, **times}, delay_s)
-    return inspect_readings(of or descriptor(), table, NOW, Thresholds())
+    return inspect_readings(of or descriptor(), [table], NOW, Thresholds())
 
 
 def test_a_gap_of_one_channel_is_told_with_its_place() -> None:
@@ -60,11 +61,11 @@ def test_a_channel_that_ends_or_never_began_is_silent() -> None:
 
 def test_a_system_without_readings_is_told_once() -> None:
     """Not every channel of it by itself; a system that describes no channels lacks none."""
-    (nothing,) = inspect_readings(descriptor(), readings({"web.rps": [0.0]}).slice(0, 0), NOW, Thresholds())
+    (nothing,) = inspect_readings(descriptor(), [readings({"web.rps": [0.0]}).slice(0, 0)], NOW, Thresholds())
     assert (nothing.check, nothing.where) == ("silent", "default/shop")
     assert "none of its 3 channels" in nothing.what
     bare = descriptor().model_copy(update={"channels": []})
-    assert inspect_readings(bare, readings({"web.rps": [0.0]}), NOW, Thresholds()) == []
+    assert inspect_readings(bare, [readings({"web.rps": [0.0]})], NOW, Thresholds()) == []
 
 
 @pytest.mark.parametrize(("delay_s", "words"), [(-40.0, "known before they were measured, web"), (900.0, "as late, ")])
@@ -80,7 +81,7 @@ def test_readings_of_the_future_are_told() -> None:
     """What was measured after now cannot have been, whenever it was known."""
     table = readings({name: seconds() for name in CHANNELS})
     early = after(0.0) + timedelta(minutes=20)
-    (skew,) = inspect_readings(descriptor(), table, early, Thresholds())
+    (skew,) = inspect_readings(descriptor(), [table], early, Thresholds())
     assert skew.check == "skew"
     assert "and it is 2024-03-05 12:20:00 here" in skew.what
 
@@ -89,7 +90,7 @@ def test_history_that_was_handed_in_later_is_no_skew() -> None:
     """A night's readings sent at once in the morning are late, each by another time: no clock does that."""
     table = readings({name: seconds() for name in CHANNELS})
     sent = pa.array([after(20_000.0)] * table.num_rows, table["known_at"].type)
-    assert inspect_readings(descriptor(), table.set_column(2, "known_at", sent), NOW, Thresholds()) == []
+    assert inspect_readings(descriptor(), [table.set_column(2, "known_at", sent)], NOW, Thresholds()) == []
 
 
 def test_channels_keep_their_own_steps() -> None:
@@ -120,7 +121,7 @@ def test_nothing_is_found_in_what_is_only_uneven(missed: set[int], channel: str,
     uneven = [3 * tick for tick in missed]
     table = readings({**{name: seconds() for name in CHANNELS}, channel: seconds(uneven)}, seed=seed)
     shuffled = table.take(np.random.default_rng(seed).permutation(table.num_rows))
-    assert inspect_readings(descriptor(), shuffled, NOW, Thresholds()) == []
+    assert inspect_readings(descriptor(), [shuffled], NOW, Thresholds()) == []
 
 
 @settings(max_examples=40)
@@ -130,3 +131,14 @@ def test_every_gap_is_found(first: int, length: int, channel: str) -> None:
     (gap,) = found({channel: seconds(range(first, first + length))})
     assert gap.where == f"default/shop, channel {channel}"
     assert f"has a gap, {length} readings missing" in gap.what
+
+
+def test_channels_looked_at_one_by_one_come_to_the_same() -> None:
+    """A gap that all share and one of a single channel are told alike, whatever is in memory at once."""
+    hole = range(50, 90)
+    times = {"web.rps": seconds(hole), "web.errors": seconds(hole), "web.cpu": seconds([*range(40, 90), 200, 201, 202])}
+    whole = readings(times)
+    parts = [whole.filter(pc.field("channel_id") == name) for name in reversed(CHANNELS)]
+    told = inspect_readings(descriptor(), parts, NOW, Thresholds())
+    assert told == inspect_readings(descriptor(), [whole], NOW, Thresholds())
+    assert [one.where for one in told] == ["default/shop", "default/shop, channel web.cpu"]
