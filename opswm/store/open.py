@@ -181,7 +181,7 @@ def open_telemetry(
     filler = Filler(log, table, clock)
     try:
         lost = mend(table, log)
-        move_former_table(folder / FORMER_TABLE, log, filler, BulkImport(table))
+        move_former_table(folder / FORMER_TABLE, log, filler, BulkImport(table, log))
     except BaseException:
         log.close()
         raise

@@ -69,10 +69,20 @@ def require_same_content(delivery: Delivery, known: int) -> None:
         )
 
 
-def _delivery(batch: Batch) -> Delivery:
+def name_of(batch: Batch) -> Name:
+    """Return what a batch is known by.
+
+    Raises:
+        BadInputError: When a part of it cannot be kept.
+    """
     name = (batch.system.tenant_id, batch.system.system_id, batch.source, batch.batch_id)
     for what, text in zip(("tenant_id", "system_id", "source", "batch_id"), name, strict=True):
         _require_name(what, text)
+    return name
+
+
+def _delivery(batch: Batch) -> Delivery:
+    name = name_of(batch)
     table = in_order(admit_metrics(batch.table))
     first = pc.min(table["known_at"]).cast(INSTANT).value
     return Delivery(name, content_number(table), int(first), table.num_rows, encode(table))

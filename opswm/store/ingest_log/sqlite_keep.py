@@ -13,6 +13,10 @@ HOUR_US = 3_600_000_000
 """Length of the intervals in which batches are summed up, microseconds."""
 
 
+_NEVER_US = -(1 << 62)
+"""Stands for the first moment of a batch that is not in the log, so that no question as of a moment counts it."""
+
+
 def keep(
     connection: sqlite3.Connection, calls: Sequence[Sequence[Delivery]], max_bytes: int, retry_after_s: float
 ) -> list[list[int] | Exception]:
@@ -61,6 +65,21 @@ def keep(
         answers.append([places[delivery.name][0] for delivery in call])
     _insert(connection, new, end, kept_bytes)
     return answers
+
+
+def reserve(connection: sqlite3.Connection, name: Name, content: int) -> int:
+    """Keep a name for a batch that is stored elsewhere, within a transaction; return what the name stands for.
+
+    It has no offset and is not counted among the batches of the log.
+
+    Raises:
+        sqlite3.Error: When it cannot be written.
+    """
+    place = _place(connection, name)
+    if place is not None:
+        return place[1]
+    connection.execute("INSERT INTO names VALUES (?, ?, ?, ?, ?, ?, ?)", (*name, 0, content, _NEVER_US))
+    return content
 
 
 def _place(connection: sqlite3.Connection, name: Name) -> tuple[int, int] | None:

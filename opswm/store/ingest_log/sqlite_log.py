@@ -17,7 +17,7 @@ from opswm.store.ingest_log.deliveries import Delivery, Name, deliveries
 from opswm.store.ingest_log.failpoints import Failpoint, nowhere
 from opswm.store.ingest_log.group_commit import GroupCommit
 from opswm.store.ingest_log.log_file import LogFile
-from opswm.store.ingest_log.sqlite_keep import HOUR_US, keep, row_checksum
+from opswm.store.ingest_log.sqlite_keep import HOUR_US, keep, reserve, row_checksum
 from opswm_schemas.columns import INSTANT
 from opswm_schemas.ports import Batch, LoggedBatch, SystemKey
 
@@ -83,6 +83,26 @@ class SqliteIngestLog:
                 )
             with timed("ingest_log.append", batches=len(made)):
                 return self._group.run(made, size) if made else []
+
+    def reserve(self, name: Name, content: int) -> int:
+        """Keep a name for a batch that is stored elsewhere; it is on disk on return.
+
+        Args:
+            name: Of the batch.
+            content: Stands for what it says, in [0, 2**62).
+
+        Returns:
+            What the name stands for: ``content``, or what was kept under it before.
+
+        Raises:
+            StoreError: When it cannot be written.
+        """
+        with self._file.writing() as writer:
+            before = writer.total_changes
+            known = reserve(writer, name, content)
+            if writer.total_changes != before:
+                self._file.commit("reserve")
+            return known
 
     def replay(self, after: int, max_bytes: int) -> list[LoggedBatch]:
         """Return the next batches behind an offset, in order, that are not trimmed.

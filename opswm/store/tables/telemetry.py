@@ -63,7 +63,7 @@ class LoggedTelemetry:
         self.log = log
         self.table = table
         self.filler = filler
-        self._bulk = BulkImport(table)
+        self._bulk = BulkImport(table, log)
         self._tail = LogTail(log)
         self._parts = PartReader()
         self._filled = 0
@@ -104,6 +104,7 @@ class LoggedTelemetry:
             if batch.table.num_rows >= BULK_ROWS:
                 self._bulk.append(batch)
                 return
+            self._bulk.require_unused(batch)
             try:
                 self.log.append([batch])
             except LogFullError:

@@ -44,6 +44,12 @@ class MemoryLog:
         self._batches[offset] = Batch(batch.system, batch.source, batch.batch_id, table)
         return offset
 
+    def reserve(self, name: tuple[str, str, str, str], content: int) -> int:
+        """Keep a name for a batch that is stored elsewhere; return what it stands for."""
+        tenant, system, source, batch_id = name
+        with self._lock:
+            return self._names.setdefault((SystemKey(tenant, system), source, batch_id), (0, content))[1]
+
     def replay(self, after: int, max_bytes: int) -> list[LoggedBatch]:
         """Return batches behind an offset, at least one, then up to a size."""
         found: list[LoggedBatch] = []

@@ -7,11 +7,14 @@ import pytest
 
 from opswm.errors import BadInputError, StoreError
 from opswm.store.batches import in_order
+from opswm.store.ingest_log.sqlite_log import SqliteIngestLog
+from opswm.store.tables import bulk as bulk_module
 from opswm.store.tables import telemetry as telemetry_module
 from opswm.store.tables.bulk import BulkImport, bulk_number
 from opswm.store.tables.damage import mend
+from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.part_files import encoded
-from opswm.store.tables.telemetry import LoggedTelemetry
+from opswm.store.tables.telemetry import RECEIVED, LoggedTelemetry
 from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
 from opswm_schemas.ports import Batch
 from tests.core.store.shop import SHOP, after, readings
@@ -46,6 +49,66 @@ def test_a_large_batch_is_in_the_table_at_once_and_counts_once(tmp_path: Path) -
     with pytest.raises(BadInputError, match="other content"):
         again.append_metrics(SHOP, readings([("web.rps", second, 9, 0.5) for second in range(8)]), "large")
     assert again.append_metrics(SHOP, LARGE, "another name") == 3
+
+
+SMALL = readings([("web.rps", 1, 4, 0.5)])
+
+
+def test_an_id_stands_for_one_batch_however_large(tmp_path: Path) -> None:
+    """A large batch under a small one's id is refused, and a small one under a large one's; also opened anew."""
+    log = SqliteIngestLog(tmp_path / "log")
+    telemetry = logged(tmp_path / "t", log)
+    telemetry.append_metrics(SHOP, SMALL, "small")
+    telemetry.append_metrics(SHOP, LARGE, "large")
+    for opened in (telemetry, logged(tmp_path / "t", log)):
+        for rows, batch_id in ((LARGE, "small"), (SMALL, "large")):
+            with pytest.raises(BadInputError, match="other content"):
+                opened.append_metrics(SHOP, rows, batch_id)
+        assert opened.append_metrics(SHOP, SMALL, "small") == opened.append_metrics(SHOP, LARGE, "large") == 2
+        assert [opened.version(SHOP, after(second)) for second in (3.9, 4)] == [0, 2]
+        assert log.end() == 1
+    log.close()
+
+
+def test_a_large_batch_that_was_not_stored_keeps_its_name(tmp_path: Path) -> None:
+    """Where it could not be written, no small batch comes under its name, and it may be sent again."""
+
+    class Failed(Exception):
+        """Ends the import before its commit."""
+
+    def fails(_label: str) -> None:
+        raise Failed
+
+    log = SqliteIngestLog(tmp_path / "log")
+    telemetry = logged(tmp_path / "t", log)
+    with pytest.raises(Failed):
+        BulkImport(telemetry.table, log, reached=fails).append(Batch(SHOP, "received", "large", LARGE))
+    with pytest.raises(BadInputError, match="other content"):
+        telemetry.append_metrics(SHOP, SMALL, "large")
+    assert telemetry.version(SHOP) == 0
+    assert telemetry.append_metrics(SHOP, LARGE, "large") == 1
+    log.close()
+
+
+def test_slashes_in_names_make_no_two_batches_one(tmp_path: Path) -> None:
+    """Source and id are told apart wherever their slashes are."""
+    telemetry = logged(tmp_path)
+    for source, batch_id in (("gate", "x/y"), ("gate/x", "y"), ("gate%2Fx", "y")):
+        telemetry.append(Batch(SHOP, source, batch_id, LARGE))
+    assert telemetry.version(SHOP) == 3
+
+
+def test_large_batches_of_before_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was imported when no log kept the name is not stored again, and nothing else comes under its id."""
+    with monkeypatch.context() as former:
+        former.setattr(bulk_module, "_transaction_name", bulk_module._former_name)
+        BulkImport(MetricsTable(tmp_path)).append(Batch(SHOP, RECEIVED, "large", LARGE))
+    telemetry = logged(tmp_path)
+    assert telemetry.append_metrics(SHOP, LARGE, "large") == 1
+    other = logged(tmp_path)  # on a log that never heard of it
+    with pytest.raises(BadInputError, match="other content"):
+        other.append_metrics(SHOP, SMALL, "large")
+    assert other.append_metrics(SHOP, SMALL, "small") == 2
 
 
 def test_upkeep_leaves_large_batches_as_they_are(tmp_path: Path) -> None:
