@@ -41,10 +41,11 @@ class Ingested:
 def ingest_recording(store: Store, recording: Recording, progress: Progress | None = None) -> Ingested:
     """Bring a recording into a store.
 
-    Only what is not there is added (readings by the digest of the manifest, facts by their content), all of it or
-    nothing, so a recording that was ingested before changes nothing. The descriptor becomes the first revision of
-    a system nobody registered; it never changes one that is registered, whose guardrails and objectives hold
-    whatever a recording says about them. Logs and spans stay in the recording: no question reads them from the store.
+    Only what is not there is added, readings by the digest of the manifest and facts by their content, so a recording
+    that was ingested before changes nothing. What is refused leaves nothing; what is cut off between readings and
+    facts is completed by the same again. The descriptor becomes the first revision of a system nobody registered; it
+    never changes one that is registered, whose guardrails and objectives hold whatever a recording says about them.
+    Logs and spans stay in the recording: no question reads them from the store.
 
     Args:
         store: Where to.

@@ -1,6 +1,7 @@
 """The ledger: descriptors, facts about actions and incidents, events, decisions and outcomes in a database."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -37,6 +38,10 @@ class Received:
     table_version: int
     num_new_events: int
     sequence: int
+
+
+class _Rehearsed(Exception):
+    """Nothing stood against what was tried."""
 
 
 class SqlLedger(SqlAftermath):
@@ -123,10 +128,11 @@ class SqlLedger(SqlAftermath):
         events: Sequence[Event],
         write_readings: Callable[[], int],
     ) -> Received:
-        """Take in what a recording tells, all of it or nothing.
+        """Take in what a recording tells: its facts are tried first, then its readings written, then its facts kept.
 
-        Readings are written last, while nothing is committed here: where they cannot be, nothing of the
-        recording stays; where the process ends in between, the same recording completes what is there.
+        What is refused, or has readings that cannot be written, leaves nothing. Where the process ends before the facts
+        are kept, or others made them contradict each other meanwhile, the readings stay, which no fact refers to; the
+        same recording completes what is there. No transaction is open while readings are written: they may take long.
 
         Args:
             descriptor: Of the recording; the first revision of a system nobody registered.
@@ -142,15 +148,22 @@ class SqlLedger(SqlAftermath):
         """
         system = SystemKey(descriptor.tenant_id, descriptor.system_id)
 
-        def work(connection: Connection) -> Received:
+        def work(connection: Connection) -> tuple[int, int, int]:
             revision = require_known_revision(connection, descriptor, self._clock.now())
             for action in actions:
                 add_facts(connection, system, action.action_id, facts_of(action), require_dated)
             num_new_events = add_events(connection, system, events)
-            sequence = lock_system(connection, system)
-            return Received(revision, write_readings(), num_new_events, sequence)
+            return revision, num_new_events, lock_system(connection, system)
 
-        return write(self._engine, work)
+        def rehearse(connection: Connection) -> None:
+            work(connection)
+            raise _Rehearsed
+
+        with suppress(_Rehearsed):
+            write(self._engine, rehearse)
+        table_version = write_readings()
+        revision, num_new_events, sequence = write(self._engine, work)
+        return Received(revision, table_version, num_new_events, sequence)
 
     # ----------------------------------------------------------------------------------------------- actions
     def record_action(self, action: Action) -> Action:

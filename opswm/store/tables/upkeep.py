@@ -6,7 +6,7 @@ for reading one instant of all channels.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,7 +30,10 @@ _SMALL_ROWS: Final = 16_384
 """Parts of at most so many rows are of the first level."""
 
 _COMPACTIONS: Final = 16
-"""At most so many commits in a row, so that filling gets its turn."""
+"""At most so many commits in a row."""
+
+_TURN_S: Final = 0.05
+"""The lock is free so long after each of them, so that those who wait for it, to fill or to import, get their turn."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class UpkeepConfig:
 
 
 class Upkeep:
-    """Compaction, retention, removal and checkpoints of one table; every step holds the table's lock.
+    """Compaction, retention, removal and checkpoints of one table; each step alone holds the table's lock.
 
     Args:
         table: Which.
@@ -78,14 +81,20 @@ class Upkeep:
         """
         if not self._table.exists():
             return
+        if not self._alone(self.retire, wait_s):
+            return
+        for _ in range(_COMPACTIONS):
+            num_merged = self._alone(self.compact, wait_s)
+            if not num_merged or not num_merged[0]:
+                break
+            _pause(_TURN_S)
+        if self._alone(self.checkpoint, wait_s):
+            self._alone(self.vacuum, wait_s)
+
+    def _alone(self, step: Callable[[], int], wait_s: float) -> tuple[int, ...]:
+        """Take one step while holding the lock; return what came of it, nothing where another writer has the table."""
         with self._table.writing(wait_s) as free:
-            if free:
-                self.retire()
-                for _ in range(_COMPACTIONS):
-                    if not self.compact():
-                        break
-                self.checkpoint()
-                self.vacuum()
+            return (step(),) if free else ()
 
     def compact(self) -> int:
         """Make fewer, larger parts in one commit, while holding the lock; return how many parts became fewer."""
@@ -205,6 +214,10 @@ def next_run(parts: Sequence[Part], config: UpkeepConfig) -> Sequence[Part]:
                 return run
         level *= config.num_merged
     return ()
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)
 
 
 def _now_ms() -> int:

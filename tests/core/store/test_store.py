@@ -95,6 +95,7 @@ def test_an_interrupted_recording_is_completed_by_ingesting_it_again(
     with Recording.open(path) as recording, pytest.raises(CutOffError):
         ingest_recording(store, recording, cut)
     assert store.ledger.systems("default") == []
+    assert store.telemetry.version(SHOP) == 1
     ingest(store, path)
     assert contents(store) == (3, 1, 1, 3)
 
@@ -124,6 +125,21 @@ def test_readings_that_cannot_be_written_take_the_facts_with_them(
     with pytest.raises(StoreError, match="disk is full"):
         ingest(store, recorded(tmp_path / "r"))
     assert nothing_is_stored(store)
+
+
+def test_others_write_the_ledger_while_readings_are_written(store: Store) -> None:
+    """No transaction is open meanwhile; what others say then, and contradicts the recording, keeps its facts out."""
+
+    def slowly() -> int:
+        store.ledger.register(shop())
+        store.record_events(SHOP, [EVENT.model_copy(update={"name": "fast"})])
+        return 7
+
+    with pytest.raises(BadInputError, match="'e1' was given before with another 'name'"):
+        store.ledger.receive(shop(), [scaling("a1", moved("started", 1))], [EVENT], slowly)
+    assert contents(store) == (0, 0, 1, 1)
+    received = store.ledger.receive(shop(), [scaling("a1", moved("started", 1))], [], lambda: 8)
+    assert (received.table_version, received.sequence) == (8, 3)
 
 
 def test_a_recording_that_contradicts_known_events_leaves_no_trace(store: Store, tmp_path: Path) -> None:

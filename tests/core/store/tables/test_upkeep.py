@@ -10,7 +10,9 @@ import pytest
 from deltalake import DeltaTable
 
 from opswm.errors import StoreError
+from opswm.store.tables import upkeep as upkeep_module
 from opswm.store.tables.damage import mend
+from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.snapshot import Snapshot
 from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
@@ -54,6 +56,24 @@ def test_compaction_changes_no_answer(tmp_path: Path) -> None:
     assert read(logged(tmp_path / "t", telemetry.log)) == before
     upkeep.run()
     assert num_parts(telemetry) == 3
+
+
+def test_others_get_their_turn_between_compactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each compaction the lock is free for those who wait for it; what they take stops nothing but themselves."""
+    telemetry = grown(tmp_path / "t", MemoryLog())
+    turns: list[bool] = []
+
+    def waits(_seconds: float) -> None:
+        with MetricsTable(tmp_path / "t").writing(0.0) as free:
+            turns.append(free)
+
+    monkeypatch.setattr(upkeep_module, "_pause", waits)
+    Upkeep(telemetry.table, HandClock(), UpkeepConfig(num_merged=2)).run()
+    assert len(turns) > 2
+    assert all(turns)
+    with MetricsTable(tmp_path / "t").writing(0.0):
+        Upkeep(telemetry.table, HandClock(), UpkeepConfig(num_merged=2, removed_after_s=0.0)).run()
+    assert len(list((tmp_path / "t").glob("**/system_id=shop/*.parquet"))) > num_parts(telemetry)
 
 
 def test_a_reader_of_an_older_version_finds_the_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
