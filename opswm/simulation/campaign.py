@@ -33,7 +33,7 @@ from opswm.simulation.recorder import write_recording
 from opswm.simulation.scene import scene_of
 from opswm.simulation.truth_files import BRANCHES_FILE, Generator, branches_file
 
-Step = Literal["history", "truth"]
+Step = Literal["history", "truth", "recording"]
 Told = Callable[[int, int, str], None]
 """Called with how many recordings are there, how many there will be, and how far the work on the others is."""
 
@@ -156,7 +156,7 @@ class _Work:
         """Write what is missing, and tell of it."""
         missing = [seed for seed, path in self.paths.items() if not is_there(path, self.campaign.origin)]
         there = len(self.paths) - len(missing)
-        self.steps.update(history=there, truth=there)
+        self.steps.update(history=there, truth=there, recording=there)
         self.tell()
         parts = 1 if workers == 1 else 2 * workers
         at_once = max(1, min(engine_named(self.campaign.engine).at_once, -(-len(missing) // parts)))
@@ -175,7 +175,7 @@ class _Work:
         what = f"histories {self.steps['history']}/{total}"
         if self.campaign.has_truth:
             what += f", truths {self.steps['truth']}/{total}"
-        self.told(sum(path.exists() for path in self.paths.values()), total, what)
+        self.told(self.steps["recording"], total, what)
 
     def _side_by_side(self, batches: Sequence[list[int]], workers: int) -> None:
         context = multiprocessing.get_context("spawn")
@@ -224,12 +224,12 @@ def _end_with_parent() -> None:
 
 def _work(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> None:
     for step in _simulated(campaign, seeds, paths):
-        if _steps is not None and step:
+        if _steps is not None:
             _steps.put(step)
 
 
 def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> Iterator[Counter[Step]]:
-    """Simulate some worlds together and write each; yield what was done, nothing where a recording is there now."""
+    """Simulate some worlds together and write each; yield what was done."""
     engine = engine_named(campaign.engine)
     with torch.inference_mode():
         lived = engine.live(campaign.plan, seeds)
@@ -244,4 +244,4 @@ def _simulated(campaign: Campaign, seeds: list[int], paths: dict[int, Path]) -> 
                 truth[BRANCHES_FILE] = branches_file(scene, courses, verdict, ticks, campaign.generator)
                 yield Counter({"truth": 1})
             write_recording(lived, row, paths[seed], truth=truth, origin=campaign.origin)
-            yield Counter()
+            yield Counter({"recording": 1})

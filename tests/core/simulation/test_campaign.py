@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -111,6 +112,25 @@ def test_progress_is_told_from_the_start(tmp_path: Path, monkeypatch: pytest.Mon
         (1, 2, "histories 2/2, truths 2/2"),
         (2, 2, "histories 2/2, truths 2/2"),
     ]
+
+
+def test_telling_of_progress_looks_at_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand recordings are counted, not looked for each time that one more is there."""
+    looks = []
+    real = Path.exists
+
+    def exists(path: Path) -> bool:
+        looks.append(path)
+        return real(path)
+
+    steps: list[Counter[campaign.Step]] = [Counter({"history": 1}), Counter({"recording": 1})]
+    monkeypatch.setattr(campaign, "_simulated", lambda wanted, seeds, paths: (step for _ in seeds for step in steps))
+    monkeypatch.setattr(Path, "exists", exists)
+    told: list[tuple[int, int, str]] = []
+    write_recordings(QUICK, range(100), tmp_path, False, 1, lambda *what: told.append(what))
+    assert [done for done, *_ in told] == [number // 2 for number in range(201)]
+    assert told[-1] == (100, 100, "histories 100/100")
+    assert sum(path.parent == tmp_path and "seed" in path.name for path in looks) == 100
 
 
 @pytest.mark.slow
