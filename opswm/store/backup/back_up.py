@@ -1,8 +1,11 @@
 """A store into one archive while it is in use: as it was at a moment, and read again before it counts."""
 
+import os
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -125,19 +128,60 @@ def _add_ledger(writer: ArchiveWriter, engine: Engine) -> LedgerPart:
 def _add_telemetry(
     writer: ArchiveWriter, folder: Path, drafts: Path, tell: Tell
 ) -> tuple[LogPart | None, list[TablePart]]:
-    """Add log and tables. Parts are copied after the lock is given back: what leaves the table stays a while."""
-    with MetricsTable(folder / TABLE_FOLDERS[0]).writing(_WAIT_S) as free:
-        if not free:
-            raise StoreError(f"the tables in {folder} were written for {_WAIT_S:g} s without a pause; try again")
-        pinned = [(name, DeltaTable(folder / name)) for name in TABLE_FOLDERS if (folder / name / LOG_FOLDER).is_dir()]
-        log = _add_log(writer, folder / LOG_FILE, drafts) if (folder / LOG_FILE).is_file() else None
-        for name, table in pinned:
-            _add_commits(writer, folder, name, table.version())
-    parts = []
-    for name, table in pinned:
-        tell(name)
-        parts.append(_add_parts(writer, folder, name, table))
+    """Add log and tables.
+
+    Parts get a second name while nothing moves, and are copied after the lock is given back: upkeep may compact and
+    remove them meanwhile, however long it takes.
+    """
+    with tempfile.TemporaryDirectory(prefix=".opswm-backup-", dir=folder) as links:
+        pinned: list[_Pinned] = []
+        metrics = MetricsTable(folder / TABLE_FOLDERS[0])
+        with metrics.writing(_WAIT_S) as free:
+            if not free:
+                raise StoreError(f"the tables in {folder} were written for {_WAIT_S:g} s without a pause; try again")
+            log = _add_log(writer, folder / LOG_FILE, drafts) if (folder / LOG_FILE).is_file() else None
+            for name in TABLE_FOLDERS:
+                if (folder / name / LOG_FOLDER).is_dir():
+                    pinned.append(_pin(folder, name, Path(links)))
+                    _add_commits(writer, folder, name, pinned[-1].version)
+            if metrics.kept_file.is_file():
+                writer.add_file(metrics.kept_file.relative_to(folder).as_posix(), metrics.kept_file)
+        parts = []
+        for table in pinned:
+            tell(table.name)
+            for part, link in table.parts:
+                writer.add_file(part, link)
+            parts.append(
+                TablePart(folder=table.name, version=table.version, num_parts=len(table.parts), num_rows=table.num_rows)
+            )
     return log, parts
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    """A version of a table: the names its parts have in the archive, with files that nobody removes."""
+
+    name: TableFolder
+    version: int
+    num_rows: int
+    parts: Sequence[tuple[str, Path]]
+
+
+def _pin(folder: Path, name: TableFolder, links: Path) -> _Pinned:
+    table = DeltaTable(folder / name)
+    parts, num_rows = [], 0
+    for number, row in enumerate(pa.table(table.get_add_actions(flatten=True)).to_pylist()):
+        file = on_disk(folder / name, row["path"])
+        link = links / f"{name.replace('/', '-')}-{number}"
+        try:
+            os.link(file, link)
+        except FileNotFoundError:
+            raise
+        except OSError:  # no links on this file system, or too many of this file
+            shutil.copyfile(file, link)
+        parts.append((file.relative_to(folder).as_posix(), link))
+        num_rows += row["num_records"]
+    return _Pinned(name, table.version(), num_rows, parts)
 
 
 def _add_log(writer: ArchiveWriter, file: Path, drafts: Path) -> LogPart:
@@ -166,13 +210,3 @@ def _add_commits(writer: ArchiveWriter, folder: Path, name: str, last: int) -> N
         number = file.name.partition(".")[0]
         if number.isdigit() and int(number) <= last:
             writer.add_file(f"{name}/{LOG_FOLDER}/{file.name}", file, compress=True)
-
-
-def _add_parts(writer: ArchiveWriter, folder: Path, name: TableFolder, table: DeltaTable) -> TablePart:
-    rows = 0
-    found = pa.table(table.get_add_actions(flatten=True)).to_pylist()
-    for row in found:
-        file = on_disk(folder / name, row["path"])
-        writer.add_file(file.relative_to(folder).as_posix(), file)
-        rows += row["num_records"]
-    return TablePart(folder=name, version=table.version(), num_parts=len(found), num_rows=rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from opswm.errors import BadInputError, StoreError
 from opswm.store.backup.archive import Archive, free_bytes, opened
@@ -40,7 +40,9 @@ def restore(file: Path, folder: Path, database: str | None, tell: Tell = lambda 
     Raises:
         BadInputError: When the archive is not whole, not a backup of opswm, or the target is not empty; nothing is
             changed then.
-        StoreError: When something cannot be written, or does not read back as it was; nothing is left then.
+        StoreError: When something cannot be written, or does not read back as it was; nothing is left then, unless the
+            connection to the database broke while it committed: all is there then, or nothing, and where the database
+            cannot be asked which, the folder stays.
     """
     _require_empty(folder)
     with opened(file) as archive:
@@ -66,29 +68,81 @@ def _restore(archive: Archive, draft: Path, folder: Path, database: str | None, 
             archive.unpack(member, draft)
     _verify_telemetry(draft, archive.manifest)
     tell("ledger")
-    engine = make_engine(database or f"sqlite:///{draft / LEDGER_FILE}")
+    if database is None:
+        _restore_ledger(archive, f"sqlite:///{draft / LEDGER_FILE}", lambda: None)
+        _sync(draft)
+        _put(draft, folder)
+    else:
+        _sync(draft)
+        _restore_ledger(archive, database, lambda: _put(draft, folder), lambda: _take_back(draft, folder))
+
+
+def _restore_ledger(
+    archive: Archive, database: str, put: Callable[[], None], take_back: Callable[[], None] = lambda: None
+) -> None:
+    """Fill a database in one transaction, and put the folder in its place before that is committed.
+
+    Args:
+        archive: With the ledger.
+        database: Its URL.
+        put: Puts the folder in its place; where it fails, nothing is committed.
+        take_back: Undoes that, where nothing was committed afterwards.
+    """
+    engine = make_engine(database)
+    is_put = False
+
+    def work(connection: Connection) -> None:
+        nonlocal is_put
+        if not is_empty(connection):
+            raise BadInputError(f"{shown(engine)} holds a ledger already; restore into an empty database")
+        _fill_ledger(connection, archive)
+        if not is_put:  # a transaction that lost a race is begun anew
+            put()
+            is_put = True
+
     try:
-        if database is not None:
-            with reading(engine) as connection:
-                if not is_empty(connection):
-                    raise BadInputError(f"{shown(engine)} holds a ledger already; restore into an empty database")
-        write(engine, lambda connection: _fill_ledger(connection, archive))
+        write(engine, work)
+    except BaseException:
+        # A connection that broke in the moment of the commit may have committed: then the folder belongs to it.
+        if is_put and _is_without_ledger(engine):
+            take_back()
+        raise
     finally:
         engine.dispose()
+
+
+def _is_without_ledger(engine: Engine) -> bool:
+    """Return whether a database surely has no ledger; not, where it cannot be asked."""
+    try:
+        with reading(engine) as connection:
+            return is_empty(connection)
+    except StoreError:
+        return False
+
+
+def _sync(draft: Path) -> None:
     for path in sorted(draft.rglob("*")):
         (sync_folder if path.is_dir() else sync_file)(path)
     sync_folder(draft)
-    if folder.exists():
-        folder.rmdir()
+
+
+def _put(draft: Path, folder: Path) -> None:
+    """Give a folder its name, in the place of an empty one; where that is not on disk on return, it has none."""
     draft.rename(folder)
-    sync_folder(folder.parent.absolute())
+    try:
+        sync_folder(folder.parent.absolute())
+    except OSError:
+        _take_back(draft, folder)
+        raise
+
+
+def _take_back(draft: Path, folder: Path) -> None:
+    folder.rename(draft)
 
 
 def _fill_ledger(connection: Connection, archive: Archive) -> None:
     """Fill a database at the revision it was taken from, read all of it back, and migrate it."""
     part = archive.manifest.ledger
-    if not is_empty(connection):
-        raise BadInputError("the database holds a ledger already; restore into an empty database")
     migrate(connection, part.revision)
     tables = ledger_tables(connection)
     if {table.name for table in tables} != part.num_rows.keys():
