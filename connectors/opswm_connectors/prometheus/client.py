@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any, Final, Self
@@ -12,6 +12,7 @@ import httpx2
 from opswm_connectors.errors import SourceError, TerminalSourceError, TransientSourceError
 from opswm_connectors.prometheus.breaker import CircuitBreaker
 from opswm_connectors.prometheus.config import Credentials, PrometheusConfig
+from opswm_connectors.prometheus.connections import CheckedTransport
 
 _BUSY: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _SHOWN: Final = 300
@@ -50,11 +51,12 @@ class PrometheusClient:
         self._wait = wait
         self._chance = chance
         self._breaker = CircuitBreaker(config.breaker_failures, config.breaker_pause_s)
+        self._transport = CheckedTransport(config.parallel)
         self._http = httpx2.Client(
+            transport=self._transport,
             headers={"Accept-Encoding": "gzip", "Accept": "application/json"} | _authorization(config.credentials),
             auth=_basic(config.credentials),
             timeout=httpx2.Timeout(config.timeout_s),
-            limits=httpx2.Limits(max_connections=config.parallel, max_keepalive_connections=config.parallel),
             follow_redirects=False,
             trust_env=False,
         )
@@ -104,10 +106,10 @@ class PrometheusClient:
         """
         fields = dict(asked) | {"timeout": f"{self._config.timeout_s:g}s", "partial_response": "false"}
         for attempt in range(1, self._config.attempts + 1):
-            self._config.allow(self._config.url)
+            addresses = self._config.allow(self._config.url)
             self._breaker.enter()
             try:
-                found = self._once(endpoint, fields, kind)
+                found = self._once(addresses, endpoint, fields, kind)
             except _BusyError as problem:
                 self._breaker.failed()
                 if attempt == self._config.attempts:
@@ -124,11 +126,16 @@ class PrometheusClient:
                 return found
         raise AssertionError("the last attempt returns or raises")
 
-    def _once(self, endpoint: str, fields: Mapping[str, str], kind: str) -> list[dict[str, Any]]:
+    def _once(
+        self, addresses: Sequence[str], endpoint: str, fields: Mapping[str, str], kind: str
+    ) -> list[dict[str, Any]]:
         url = f"{self._config.url.rstrip('/')}/api/v1/{endpoint}"
         until_s = monotonic() + self._config.timeout_s
         try:
-            with self._http.stream("POST", url, data=dict(fields)) as response:
+            with (
+                self._transport.asking(addresses, until_s),
+                self._http.stream("POST", url, data=dict(fields)) as response,
+            ):
                 content = self._content(response, until_s)
                 return _result(response, content, kind)
         except (httpx2.HTTPError, httpx2.StreamError) as problem:
@@ -138,7 +145,7 @@ class PrometheusClient:
 
     def _content(self, response: httpx2.Response, until_s: float) -> bytes:
         parts, size = [], 0
-        for part in response.iter_bytes(65_536):
+        for part in response.iter_bytes():  # as they come: a size would be waited for
             size += len(part)
             if size > self._config.max_response_bytes:
                 raise TooMuchError(f"the response is larger than {self._config.max_response_bytes} bytes")

@@ -45,7 +45,7 @@ class PrometheusConfig:
         max_response_bytes: Largest response, decompressed; above it the interval is cut in two.
         breaker_failures: So many failures in a row stop all requests
         breaker_pause_s: for so long; then a single one tries.
-        allow: Refuses addresses that must not be called.
+        allow: Refuses addresses that must not be called; connections go to those that it returns.
 
     Raises:
         TerminalSourceError: When a limit is not above 0.

@@ -1,6 +1,7 @@
 """An HTTP API that answers as it is told and checks what it is asked, for failures a real server does not give."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,12 +51,13 @@ class FakeApi:
     Attributes:
         url: Where it listens.
         asked: The parameters of each request, with its endpoint as ``endpoint``.
-        authorizations: The header of each request.
+        authorizations, hosts: The ``Authorization`` and the ``Host`` of each request.
     """
 
     url: str
     asked: list[dict[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    hosts: list[str | None] = field(default_factory=list)
 
 
 @contextmanager
@@ -72,6 +74,7 @@ def serving(answer: Callable[[int, dict[str, str]], Reply]) -> Iterator[FakeApi]
             with lock:
                 api.asked.append(asked)
                 api.authorizations.append(self.headers.get("Authorization"))
+                api.hosts.append(self.headers.get("Host"))
                 number = len(api.asked)
             reply = answer(number, asked)
             self.send_response(reply.status)
@@ -102,3 +105,36 @@ def serving(answer: Callable[[int, dict[str, str]], Reply]) -> Iterator[FakeApi]
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def trickling(first: bytes, most: int) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve one connection at a time: the beginning of an answer, then a byte every 50 ms as long as anybody listens.
+
+    Args:
+        first: What is sent at once.
+        most: After so many bytes it hangs up.
+    """
+    sent: list[bytes] = []
+    ended = threading.Event()
+
+    def serve() -> None:
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(first)
+                while len(sent) < most and not ended.wait(0.05):
+                    connection.sendall(b"x")
+                    sent.append(b"x")
+        except OSError:
+            pass  # the client had enough
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(30)
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", sent
+        finally:
+            ended.set()
+            thread.join()

@@ -1,6 +1,7 @@
 """How gently a server is asked, and what becomes of every way in which it may fail."""
 
 import gzip
+import socket
 import threading
 from typing import Any
 
@@ -10,7 +11,7 @@ from opswm_connectors.errors import SourceError, TerminalSourceError, TransientS
 from opswm_connectors.prometheus.breaker import CircuitBreaker
 from opswm_connectors.prometheus.client import PrometheusClient, TooMuchError
 from opswm_connectors.prometheus.config import Credentials, PrometheusConfig
-from tests.connectors.prometheus.fake import FakeApi, Reply, always, found, refused, serving
+from tests.connectors.prometheus.fake import FakeApi, Reply, always, found, refused, serving, trickling
 
 ONE = {"metric": {"__name__": "up"}, "values": [[1709640000, "1"]]}
 
@@ -112,10 +113,54 @@ def test_a_server_that_hangs_is_given_up() -> None:
     with serving(always(Reply(200, b"late", wait=lambda: never.wait(30)))) as api:
         try:
             with pytest.raises(TransientSourceError, match="ReadTimeout"):
-                asked(api, timeout_s=0.05, attempts=2)
+                asked(api, timeout_s=0.5, attempts=1)
         finally:
             never.set()
-    assert len(api.asked) == 2
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "first", [b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"HTTP/1.1 200 OK\r\nX-Slow: "]
+)
+def test_a_server_that_trickles_is_given_up(first: bytes) -> None:
+    """A byte every 50 ms, in the headers or in the body, does not begin the time anew; nobody waits for the last."""
+    with trickling(first, most=200) as (url, sent):
+        config = PrometheusConfig(url, timeout_s=0.5, attempts=1)
+        with PrometheusClient(config) as client, pytest.raises(TransientSourceError, match=r"Timeout|longer than 0\.5"):
+            client.samples("up", 0, 1000)
+        assert len(sent) < 200
+
+
+def test_connections_go_to_the_address_that_was_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is looked up once for a request and may be led anywhere after that; the server is told it all the same."""
+    looked_up: list[str] = []
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host != "prometheus.internal":
+            return real(host, *arguments, **named)
+        looked_up.append(host)
+        return real("127.0.0.1" if len(looked_up) <= 2 else "127.0.0.2", *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with serving(always(found(ONE))) as api:
+        port = api.url.rpartition(":")[2]
+        with PrometheusClient(PrometheusConfig(f"http://prometheus.internal:{port}")) as client:
+            assert client.samples("up", 0, 1000) == [ONE]
+        assert api.hosts == [f"prometheus.internal:{port}"]
+    assert len(looked_up) == 2
+
+
+def test_every_address_of_a_name_is_tried() -> None:
+    """Where nobody listens at the first, the next may answer; without any, nothing is called."""
+    with serving(always(found(ONE))) as api:
+        config = PrometheusConfig(api.url, allow=lambda url: ["127.0.0.77", "127.0.0.1"])
+        with PrometheusClient(config) as client:
+            assert client.samples("up", 0, 1000) == [ONE]
+        config = PrometheusConfig(api.url, allow=lambda url: [], attempts=1)
+        with PrometheusClient(config) as client, pytest.raises(TransientSourceError, match="no address"):
+            client.samples("up", 0, 1000)
+    assert len(api.asked) == 1
 
 
 def test_nobody_at_the_address_is_a_failure_that_may_pass() -> None:
@@ -196,10 +241,11 @@ def test_an_address_that_must_not_be_called_is_refused_at_once_and_before_every_
     """Where a name leads may change after the client was made; one that leads nowhere yet may be made a client for."""
     answers: list[SourceError | None] = [None, None, TerminalSourceError("leads elsewhere now")]
 
-    def allow(url: str) -> None:
+    def allow(url: str) -> list[str]:
         answer = answers.pop(0)
         if answer is not None:
             raise answer
+        return ["127.0.0.1"]
 
     with serving(always(found(ONE))) as api:
         with PrometheusClient(PrometheusConfig(api.url, allow=allow)) as client:
