@@ -20,6 +20,10 @@ _COMMIT_BYTES = 50_000
 """About what a commit adds to the write-ahead log beside readings: the pages of names, sums and places."""
 
 
+_OPENING_S = 600.0
+"""So long an opener waits for another one, which may be about checking a large log page by page."""
+
+
 class LogFile:
     """One connection that writes and one that reads, each used by one thread at a time.
 
@@ -48,8 +52,9 @@ class LogFile:
             try:
                 self._mark = Mark(path.with_name(path.name + "-mark"))
                 try:
-                    with self._lock.held():
-                        require_log(path, self._mark)
+                    with self._lock.held(_OPENING_S):
+                        require_log(path, self._mark, is_alone=self._mark.claim())
+                        self._mark.share()
                         self._writer, self._reader = connect(path), connect(path)
                 except BaseException:
                     self._mark.close()

@@ -66,8 +66,14 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def require_log(path: Path, mark: Mark) -> None:
+def require_log(path: Path, mark: Mark, *, is_alone: bool) -> None:
     """Make the file where there is none, else check it. To be called under the write lock.
+
+    Args:
+        path: The file.
+        mark: Beside it.
+        is_alone: Whether nobody else has it open. Who has was here before, and lives: then there was no unclean end
+            that pages and frames have to be checked for, and the write-ahead log stays as it is.
 
     Raises:
         StoreError: When the file is damaged, has lost acknowledged batches, or is something else.
@@ -81,13 +87,15 @@ def require_log(path: Path, mark: Mark) -> None:
         _create(path)
     elif path.stat().st_size == 0:
         raise StoreError(f"{path} is empty, though it held batches up to offset {expected}; {_ADVICE}")
-    require_whole_frames(wal)
-    was_closed = not wal.exists() or wal.stat().st_size == 0
+    if is_alone:
+        require_whole_frames(wal)
+    was_closed = not is_alone or not wal.exists() or wal.stat().st_size == 0
     connection = connect(path)
     try:
         _require_state(path, connection, expected, was_closed)
         end = connection.execute("SELECT end FROM log").fetchone()[0]
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+        if is_alone:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
     finally:
         connection.close()
     mark.write(end, sync=True)

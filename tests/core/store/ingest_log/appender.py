@@ -34,7 +34,8 @@ class Round:
         prefix: Begins the ids of its batches.
         label: Failpoint at which it kills itself; empty for a random moment.
         reached: The how-manieth time it is reached.
-        after_s: When it is killed from outside, unless it is dead by then.
+        after_s: When it is killed from outside, unless it is dead by then; one that dies at its failpoint says so
+            before, in ``reached``.
         fills: Whether it also fills the table and trims the log; one at a time may.
         threads: How many append.
     """
@@ -74,6 +75,7 @@ def _deadly(given: Round) -> Callable[[str], None]:
         if label == given.label:
             left[0] -= 1
             if left[0] <= 0:
+                tell(Path(given.folder) / "reached", given.prefix, label)
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return reach

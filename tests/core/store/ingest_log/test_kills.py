@@ -55,6 +55,13 @@ def nursery() -> Iterator[Nursery]:
         assert process.wait(LONGEST_S) == 0
 
 
+def require_reached(*rounds: Round) -> None:
+    """Check that rounds with a label died there, rather than of the clock, which kills with the same signal."""
+    for one in rounds:
+        if one.label:
+            assert [one.prefix, one.label] in told(Path(one.folder) / "reached")
+
+
 def require_all_acknowledged(folder: Path) -> int:
     """Open a log whose processes were killed and hold it against what they told; return how many batches it knows."""
     assert told(folder / "failed") == []
@@ -100,8 +107,9 @@ def rows(logged: LoggedBatch) -> "Counter[tuple[Any, ...]]":
 def test_killed_at_each_failpoint(nursery: Nursery, tmp_path: Path) -> None:
     """After a kill at each label in turn, and at a random moment, the same log has all that was acknowledged."""
     for number, label in enumerate(LABELS):
-        died = nursery.deaths(Round(str(tmp_path), f"r{number}", label, 1 + number % 3, LONGEST_S))
-        assert died == [signal.SIGKILL]
+        one = Round(str(tmp_path), f"r{number}", label, 1 + number % 3, LONGEST_S)
+        assert nursery.deaths(one) == [signal.SIGKILL]
+        require_reached(one)
         require_all_acknowledged(tmp_path)
     assert nursery.deaths(Round(str(tmp_path), "last", "", 0, 0.4)) == [signal.SIGKILL]
     assert require_all_acknowledged(tmp_path) > len(LABELS)
@@ -111,7 +119,16 @@ def test_two_processes_killed_at_one_log(nursery: Nursery, tmp_path: Path) -> No
     """One of two processes at a log dies in mid-commit, the other a moment later; nothing is lost or there twice."""
     first = Round(str(tmp_path), "a", "append:before-commit", 4, LONGEST_S)
     assert nursery.deaths(first, Round(str(tmp_path), "b", "", 0, 0.5, fills=False)) == [signal.SIGKILL] * 2
+    require_reached(first)
     require_all_acknowledged(tmp_path)
+
+
+def test_a_label_that_is_never_reached_is_noticed(nursery: Nursery, tmp_path: Path) -> None:
+    """The clock's kill looks like a failpoint's, and is not taken for one."""
+    one = Round(str(tmp_path), "r", "nowhere", 1, 0.2)
+    assert nursery.deaths(one) == [signal.SIGKILL]
+    with pytest.raises(AssertionError):
+        require_reached(one)
 
 
 @pytest.mark.slow
@@ -126,4 +143,5 @@ def test_many_kills(nursery: Nursery, tmp_path: Path, seed: int) -> None:
         if number % 4 == 3:
             rounds.append(Round(str(tmp_path), f"r{number}b", "", 0, chance.uniform(0.0, 0.6), fills=False))
         assert nursery.deaths(*rounds) == [signal.SIGKILL] * len(rounds)
+        require_reached(*rounds)
         require_all_acknowledged(tmp_path)
