@@ -17,6 +17,10 @@ import pyarrow as pa
 import pytest
 
 _START_S = 60.0
+_STARTS = 5
+_TAKEN = "address already in use"
+"""What a server says where the port that was free a moment ago is another's now."""
+
 _RUNS = count(1)
 
 
@@ -107,28 +111,51 @@ def _running(program: str, arguments: Sequence[str], ready: str, folder: Path) -
     place = shutil.which(program)
     if place is None:
         pytest.skip(f"{program} is not installed (apt-get install {program})")
+    for attempt in range(1, _STARTS + 1):
+        port = _free_port()
+        url = f"http://127.0.0.1:{port}"
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [place, *(argument.format(port=port) for argument in arguments)], stdout=log, stderr=log, cwd=folder
+            )
+        try:
+            problem = _problem(process, url + ready, folder / "log")
+            if problem is None:
+                yield url, process.pid
+                return
+            if attempt == _STARTS or _TAKEN not in problem:
+                pytest.fail(f"{program} did not start: {problem[-2000:]}")
+        finally:
+            _end(process)
+
+
+def _problem(process: "subprocess.Popen[bytes]", ready: str, log: Path) -> str | None:
+    """Wait until a server is ready; return what it said where it does not get so far."""
+    until = time.monotonic() + _START_S
+    while process.poll() is None:
+        # Another process may answer at a port that was taken meanwhile: a server that cannot have it ends soon.
+        if _answers(ready) and process.poll() is None:
+            return None
+        if time.monotonic() > until:
+            break
+        time.sleep(0.05)
+    return log.read_text(errors="replace")
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [place, *(argument.format(port=port) for argument in arguments)], stdout=log, stderr=log, cwd=folder
-        )
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
     try:
-        until = time.monotonic() + _START_S
-        while not _answers(url + ready):
-            if process.poll() is not None or time.monotonic() > until:
-                pytest.fail(f"{program} did not start: {(folder / 'log').read_text(errors='replace')[-2000:]}")
-            time.sleep(0.05)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _answers(url: str) -> bool:

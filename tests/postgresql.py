@@ -22,6 +22,10 @@ TEMPLATE = "opswm_newest"
 
 _USER = "opswm"
 _START_S = 60.0
+_STARTS = 5
+_TAKEN = "Address already in use"
+"""What the server says where the port that was free a moment ago is another's now."""
+
 _NUMBERS = count(1)
 
 
@@ -97,16 +101,27 @@ class Installation:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Server:
-        """Start the server and return it once it answers."""
+        """Start the server and return it once it answers; on another port where the first was taken meanwhile."""
+        for attempt in range(_STARTS):
+            told = self._start()
+            if self._process is not None and self._process.poll() is None:
+                return Server(self._port, self._process.pid)
+            assert attempt + 1 < _STARTS, told
+            assert _TAKEN in told, told
+            self._port = _free_port()
+        raise AssertionError("the last attempt returns or raises")
+
+    def _start(self) -> str:
+        """Start the server and wait until it answers or ends; return what it said."""
         given = {"port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
         settings = [part for name, value in given.items() for part in ("-c", f"{name}={value}")]
         command = [*self._as_user, self._program, "-D", self._home / "data", *settings, "-c", "shared_buffers=16MB"]
         log = self._home / "log"
         with log.open("ab") as output:
+            before = output.tell()
             self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self._home)
-        server = Server(self._port, self._process.pid)
-        _wait_for(server, self._process, log)
-        return server
+        _wait_for(Server(self._port, self._process.pid), self._process, log)
+        return log.read_bytes()[before:].decode(errors="replace")
 
     def crash(self) -> None:
         """End the server as a power failure would, as far as it can tell: without writing anything more."""
@@ -171,9 +186,8 @@ def empty_postgresql(postgresql_server: Server) -> Iterator[str]:
 
 def _wait_for(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None:
     until = time.monotonic() + _START_S
-    while not _answers(server):
+    while process.poll() is None and not _answers(server):
         told = log.read_text(encoding="utf-8", errors="replace")
-        assert process.poll() is None, f"PostgreSQL did not start:\n{told}"
         assert time.monotonic() < until, f"PostgreSQL does not answer after {_START_S} s:\n{told}"
         time.sleep(0.05)
 
