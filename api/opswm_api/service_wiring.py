@@ -9,6 +9,8 @@ import anyio
 
 from opswm.clock import Clock, SystemClock
 from opswm.errors import CheckpointError
+from opswm.store.tables.limits import TenantLimits
+from opswm.store.tables.upkeep import UpkeepConfig
 from opswm_api.self_telemetry import SelfTelemetry
 from opswm_api.services import Metrics, Services
 from opswm_api.settings import Settings
@@ -38,7 +40,14 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
     from opswm_api.mind import load_mind
 
     now = clock or SystemClock()
-    with folder_store(settings.store, database=settings.database_url, clock=now, background=True) as store:
+    with folder_store(
+        settings.store,
+        database=settings.database_url,
+        clock=now,
+        background=True,
+        upkeep=UpkeepConfig(retention_s=settings.retention_s),
+        limits=TenantLimits(max_rows=settings.max_batch_rows, max_series=settings.max_series),
+    ) as store:
         advisor, problem = None, ""
         try:
             mind = load_mind(settings.checkpoint, settings.torch_threads)

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         max_question_work: Most courses times parts (entities and relations) that one question may be about.
         upload_workers: How many recordings are validated and stored at once.
         upload_queue: How many posted recordings may wait.
+        retention_days: Readings measured longer ago than this leave the store, in whole parts; 0 keeps all.
+        max_batch_rows: Most readings of one batch, of any tenant.
+        max_series: Most channels of a tenant that have readings within an hour; a batch with further ones is refused.
         webhook_secrets: For each source that tells by webhook, the secret it signs with or the token it shows; a source
             without one is not heard. As a variable: ``OPSWM_WEBHOOK_SECRETS='{"github": "..."}'``.
         torch_threads: Processor threads that one answer may use.
@@ -56,6 +59,9 @@ class Settings(BaseSettings):
     max_question_work: Annotated[int, Field(ge=100)] = 100_000
     upload_workers: Annotated[int, Field(ge=1, le=16)] = 1
     upload_queue: Annotated[int, Field(ge=0, le=100)] = 4
+    retention_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 0.0
+    max_batch_rows: Annotated[int, Field(ge=1)] = 20_000_000
+    max_series: Annotated[int, Field(ge=1)] = 2_000_000
     webhook_secrets: dict[str, SecretStr] = Field(default_factory=dict)
     torch_threads: Annotated[int, Field(ge=1, le=256)] = 2
     log_level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
@@ -64,3 +70,8 @@ class Settings(BaseSettings):
     def database_url(self) -> str | None:
         """The URL of the ledger's database with its password, None where the ledger is in the folder."""
         return None if self.database is None else self.database.get_secret_value()
+
+    @property
+    def retention_s(self) -> float | None:
+        """How long readings are kept, None where for good."""
+        return self.retention_days * 86_400.0 or None

@@ -13,6 +13,8 @@ from opswm.errors import BadInputError, OpswmError
 from opswm.store.arrow_telemetry import ArrowTelemetry
 from opswm.store.ledger import SqlLedger
 from opswm.store.open import Store, open_store
+from opswm.store.tables.limits import TenantLimits
+from opswm.store.tables.upkeep import UpkeepConfig
 from opswm_api.console import Advance
 from opswm_schemas.actions.record import Action
 from opswm_schemas.descriptor import SystemDescriptor
@@ -37,6 +39,8 @@ def folder_store(
     create: bool = True,
     clock: Clock | None = None,
     background: bool = False,
+    upkeep: UpkeepConfig | None = None,
+    limits: TenantLimits | None = None,
 ) -> Iterator[Store]:
     """Open the store in a folder and close it at the end.
 
@@ -46,12 +50,16 @@ def folder_store(
         create: Whether to make it when it is not there.
         clock: Says when descriptors are registered; this machine's clock where left out.
         background: Whether its tables are filled and kept while it is open, as a service wants it.
+        upkeep: How they are kept then, such as for how long; all for good where left out.
+        limits: Of each tenant; the usual ones where left out.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
         StoreError: When it cannot be opened, or something of it is lost.
     """
-    store = open_store(folder, database=database, create=create, clock=clock, background=background)
+    store = open_store(
+        folder, database=database, create=create, clock=clock, background=background, upkeep=upkeep, limits=limits
+    )
     try:
         yield store
     finally:

@@ -19,7 +19,7 @@ from opswm.store.tables.bulk import BulkImport
 from opswm.store.tables.damage import mend
 from opswm.store.tables.filler import Filler
 from opswm.store.tables.former import move_former_table
-from opswm.store.tables.limits import TenantGate
+from opswm.store.tables.limits import TenantGate, TenantLimits
 from opswm.store.tables.metrics_table import MetricsTable
 from opswm.store.tables.telemetry import LoggedTelemetry
 from opswm.store.tables.upkeep import Upkeep, UpkeepConfig
@@ -120,6 +120,7 @@ def open_store(
     background: bool = False,
     log: IngestLog | None = None,
     upkeep: UpkeepConfig | None = None,
+    limits: TenantLimits | None = None,
 ) -> Store:
     """Open the store in a folder: damage is looked for and repaired first, and a store of a former version moved.
 
@@ -130,7 +131,8 @@ def open_store(
         clock: Says when descriptors are registered; this machine's clock where left out.
         background: Whether its tables are filled and kept while it is open, not only when it is closed.
         log: Where readings are received; a file in the folder where left out. Closed with the store.
-        upkeep: How its tables are kept, such as for how long.
+        upkeep: How its tables are kept in the background, such as for how long.
+        limits: Of each tenant; the usual ones where left out.
 
     Raises:
         NotFoundError: When there is no store and none shall be made.
@@ -149,7 +151,8 @@ def open_store(
     ledger = SqlLedger.open(database or f"sqlite:///{folder / LEDGER_FILE}", clock)
     try:
         received = SqliteIngestLog(folder / LOG_FILE) if log is None else log
-        telemetry = open_telemetry(folder, received, background=background, upkeep=upkeep)
+        gate = TenantGate(SystemClock(), limits)
+        telemetry = open_telemetry(folder, received, background=background, gate=gate, upkeep=upkeep)
     except BaseException:
         ledger.close()
         raise

@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from opswm.errors import BadInputError
+from opswm.store.open import open_store
+from opswm.store.tables.limits import TenantLimits
+from opswm.store.tables.upkeep import UpkeepConfig
 from opswm_api.app import create_app
+from opswm_api.self_telemetry import from_environment
+from opswm_api.service_wiring import open_services
 from opswm_api.settings import Settings
 from tests.api.system import AT, descriptor_document
+from tests.core.store.shop import SHOP, readings
 
 QUESTION = {"system_id": "corner-shop", "at": AT.isoformat()}
 
@@ -126,3 +133,36 @@ def test_settings_come_from_the_environment_and_are_checked(monkeypatch: pytest.
     assert (read.port, read.tenant_id, read.host) == (8123, "acme", "127.0.0.1")
     with pytest.raises(ValueError, match="port"):
         Settings(port=70_000)
+
+
+@pytest.mark.parametrize(("days", "kept_s"), [("0", None), ("0.5", 43_200.0), (None, None)])
+def test_retention_and_limits_reach_the_store(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, days: str | None, kept_s: float | None
+) -> None:
+    """OPSWM_RETENTION_DAYS says how long readings stay, for good where it is 0 or unset; limits are of each tenant."""
+    if days is not None:
+        monkeypatch.setenv("OPSWM_RETENTION_DAYS", days)
+    monkeypatch.setenv("OPSWM_MAX_BATCH_ROWS", "7")
+    given: dict[str, object] = {}
+
+    class Opened(Exception):
+        """The store was asked for; nothing else of the service is needed."""
+
+    def asked(_folder: Path, **options: object) -> None:
+        given.update(options)
+        raise Opened
+
+    monkeypatch.setattr("opswm_api.wiring.open_store", asked)
+    with pytest.raises(Opened), open_services(Settings(store=settings.store), from_environment()):
+        pass
+    assert given["upkeep"] == UpkeepConfig(retention_s=kept_s)
+    assert given["limits"] == TenantLimits(max_rows=7)
+
+
+def test_a_store_keeps_tenants_to_the_limits_it_is_given(tmp_path: Path) -> None:
+    """A batch beyond the limit is refused with its name."""
+    store = open_store(tmp_path, limits=TenantLimits(max_rows=1))
+    two = readings([("web.rps", 1, 1, 1.0), ("web.rps", 2, 2, 2.0)])
+    with pytest.raises(BadInputError, match="allowed are 1"):
+        store.telemetry.append_metrics(SHOP, two, "b1")
+    store.close()
