@@ -92,19 +92,18 @@ class BulkImport:
     def require_unused(self, batch: Batch) -> None:
         """Check that the name of a small batch is not that of a large one, also of one that no log keeps the name of.
 
+        Where the table's notes cannot be read, the log alone decides: receiving does not depend on the table.
+
         Raises:
             BadInputError: When it is.
-            StoreError: When it cannot be looked up.
         """
         try:
             stat = self._table.kept_file.stat()
-        except FileNotFoundError:
+            written = (stat.st_ino, stat.st_mtime_ns)
+            if written != self._imports[0]:
+                self._imports = (written, frozenset(read_kept(self._table.kept_file).imports))
+        except (OSError, StoreError):
             return
-        except OSError as problem:
-            raise StoreError(f"{self._table.kept_file} cannot be read: {problem}") from problem
-        written = (stat.st_ino, stat.st_mtime_ns)
-        if written != self._imports[0]:
-            self._imports = (written, frozenset(read_kept(self._table.kept_file).imports))
         imports = self._imports[1]
         if not imports:
             return
