@@ -2,16 +2,17 @@
 
 A name is resolved once, when it is checked: who looks it up again to connect may be led elsewhere. The name itself
 stays what TLS and the ``Host`` header are about.
+
+httpx2 has no setting for where connections come from, so what it opens them with is wrapped inside its pool.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ssl import SSLContext
 from time import monotonic
 from typing import Any
 
-import httpcore2
 import httpx2
 
 
@@ -23,16 +24,11 @@ class CheckedTransport(httpx2.HTTPTransport):
     """
 
     def __init__(self, parallel: int) -> None:
-        verified = httpx2.create_ssl_context(trust_env=False)
-        super().__init__(verify=verified, trust_env=False)
+        limits = httpx2.Limits(max_connections=parallel, max_keepalive_connections=parallel)
+        super().__init__(limits=limits, trust_env=False)
         self._asking = _Asking()
-        self._pool = httpcore2.ConnectionPool(
-            ssl_context=verified,
-            max_connections=parallel,
-            max_keepalive_connections=parallel,
-            keepalive_expiry=5.0,
-            network_backend=_Backend(self._asking),
-        )
+        pool: Any = self._pool
+        pool._network_backend = _Backend(pool._network_backend, self._asking)
 
     @contextmanager
     def asking(self, addresses: Sequence[str], until_s: float) -> Iterator[None]:
@@ -61,59 +57,55 @@ class _Asking(threading.local):
         return left if timeout is None else min(timeout, left)
 
 
-class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, asking: _Asking) -> None:
-        self._asking = asking
-        self._sockets = httpcore2.SyncBackend()
+class _Backend:
+    """Opens connections as httpx2's own does, to the addresses that were checked."""
 
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.NetworkStream:
-        failed: Exception = httpcore2.ConnectError(f"no address of {host} was checked")
+    def __init__(self, sockets: Any, asking: _Asking) -> None:
+        self._sockets = sockets
+        self._asking = asking
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> "_Stream":
+        failed: Exception = httpx2.ConnectError(f"no address of {host} was checked")
         for address in self._asking.addresses:
             left_s = self._asking.left_s(timeout)
             if left_s <= 0:
-                raise httpcore2.ConnectTimeout("timed out")
+                raise httpx2.ConnectTimeout("timed out")
             try:
-                stream = self._sockets.connect_tcp(address, port, left_s, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as problem:
+                stream = self._sockets.connect_tcp(host=address, port=port, timeout=left_s, **options)
+            except Exception as problem:  # the next address may do
                 failed = problem
             else:
                 return _Stream(stream, self._asking)
         raise failed
 
 
-class _Stream(httpcore2.NetworkStream):
-    def __init__(self, stream: httpcore2.NetworkStream, asking: _Asking) -> None:
+class _Stream:
+    """Bounds every wait of a connection by the request that waits."""
+
+    def __init__(self, stream: Any, asking: _Asking) -> None:
         self._stream = stream
         self._asking = asking
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         left_s = self._asking.left_s(timeout)
         if left_s <= 0:
-            raise httpcore2.ReadTimeout("timed out")
-        return self._stream.read(max_bytes, left_s)
+            raise httpx2.ReadTimeout("timed out")
+        found: bytes = self._stream.read(max_bytes, left_s)
+        return found
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         left_s = self._asking.left_s(timeout)
         if left_s <= 0:
-            raise httpcore2.WriteTimeout("timed out")
+            raise httpx2.WriteTimeout("timed out")
         self._stream.write(buffer, left_s)
 
     def close(self) -> None:
         self._stream.close()
 
-    def start_tls(
-        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
+    def start_tls(self, ssl_context: SSLContext, server_hostname: str, timeout: float | None = None) -> "_Stream":
         left_s = self._asking.left_s(timeout)
         if left_s <= 0:
-            raise httpcore2.ConnectTimeout("timed out")
+            raise httpx2.ConnectTimeout("timed out")
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._asking)
 
     def get_extra_info(self, info: str) -> Any:

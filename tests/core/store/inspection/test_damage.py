@@ -146,27 +146,6 @@ def test_damage_to_the_ledger_is_found(stores: dict[str, Path], tmp_path: Path, 
     assert all(str(folder) in one.where and "backup" in one.remedy for one in found.findings)
 
 
-def test_a_ledger_that_was_a_file_is_missed(stores: dict[str, Path], tmp_path: Path) -> None:
-    """What SQLite left beside it, or a table of opswm 0.1, which knew no other kind, tells that it is lost."""
-    crashed, former = copied(stores, "whole", tmp_path), shutil.copytree(stores["former"], tmp_path / "former")
-    for folder, sign in ((crashed, f"{LEDGER_FILE}-wal"), (former, "metrics")):
-        (folder / LEDGER_FILE).unlink()
-        (crashed / f"{LEDGER_FILE}-wal").touch()
-        found = only(look(folder))
-        assert (found.severity, found.check, found.where) == ("damage", "ledger", str(folder / LEDGER_FILE))
-        assert f"it was a file, for {sign} is there" in found.what
-        assert "backup" in found.remedy
-
-
-def test_a_ledger_that_may_be_in_a_database_is_asked_for(stores: dict[str, Path], tmp_path: Path) -> None:
-    """Where nothing tells that there was a file, a store is not called damaged for keeping its ledger elsewhere."""
-    folder = copied(stores, "whole", tmp_path)
-    (folder / LEDGER_FILE).unlink()
-    found = only(look(folder))
-    assert (found.severity, found.check, found.where) == ("warning", "ledger", str(folder / LEDGER_FILE))
-    assert "--database" in found.remedy
-
-
 LOG: dict[str, tuple[str, Spoil, str]] = {
     "body": ("whole", sql(LOG_FILE, "UPDATE bodies SET body = zeroblob(99) WHERE offset = 2"), "2 is not what was wri"),
     "moved": ("whole", sql(LOG_FILE, "UPDATE bodies SET system_id = 'mall' WHERE offset = 2"), "2 is not what was wri"),

@@ -7,8 +7,9 @@ from sqlalchemy import create_engine, text
 
 from opswm.store.inspection.findings import Inspection
 from opswm.store.inspection.inspect import inspect_store
+from opswm.store.layout import LEDGER_FILE
 from opswm.store.ledger import SqlLedger
-from tests.core.store.inspection.stores import NOW, told
+from tests.core.store.inspection.stores import NOW, former_store, look, only, told, whole_store
 from tests.core.store.shop import moved, scaling, shop
 
 
@@ -69,3 +70,24 @@ def test_a_database_that_is_away_is_told(tmp_path: Path) -> None:
     finding = next(one for one in found.findings if one.check == "ledger")
     assert "cannot be read" in finding.what
     assert "s3cret" not in f"{finding.where} {finding.what}"
+
+
+def test_a_ledger_that_was_a_file_is_missed(tmp_path: Path) -> None:
+    """What SQLite left beside it, or a table of opswm 0.1, which knew no other kind, tells that it is lost."""
+    crashed, former = whole_store(tmp_path / "crashed"), former_store(tmp_path / "former")
+    (crashed / f"{LEDGER_FILE}-wal").touch()
+    for folder, sign in ((crashed, f"{LEDGER_FILE}-wal"), (former, "metrics")):
+        (folder / LEDGER_FILE).unlink()
+        found = only(look(folder))
+        assert (found.severity, found.check, found.where) == ("damage", "ledger", str(folder / LEDGER_FILE))
+        assert f"it was a file, for {sign} is there" in found.what
+        assert "backup" in found.remedy
+
+
+def test_a_ledger_that_may_be_in_a_database_is_asked_for(tmp_path: Path) -> None:
+    """Where nothing tells that there was a file, a store is not called damaged for keeping its ledger elsewhere."""
+    folder = whole_store(tmp_path / "store")
+    (folder / LEDGER_FILE).unlink()
+    found = only(look(folder))
+    assert (found.severity, found.check, found.where) == ("warning", "ledger", str(folder / LEDGER_FILE))
+    assert "--database" in found.remedy
