@@ -66,10 +66,7 @@ def test_the_log_is_synced_before_each_acknowledgement(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("process", ["acknowledger", "store_opener"])
 def test_a_new_log_is_synced_under_another_name_first(tmp_path: Path, process: str) -> None:
-    """Folders are on disk first, the file before it gets its name, and its name before anything is acknowledged.
-
-    That holds for a log that is opened alone, and for one in a store whose folders are new, too.
-    """
+    """Alone or in a new store: folders are on disk first, then the file, then its name, then anything acknowledged."""
     (tmp_path / "data").mkdir()
     calls, _ = traced(tmp_path / "data" / "new" / "log", 0, 1, process=process)
     wanted: list[Callable[[str, str], bool]] = [
