@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from opswm.errors import BadInputError, OpswmError
 from opswm_api import console
@@ -33,7 +34,16 @@ from opswm_schemas.actions.lifecycle import LifecycleError
 from opswm_schemas.recordings.problem import RecordingError
 from opswm_schemas.units import UnitError
 
-_BAD_INPUT = (OpswmError, RecordingError, LifecycleError, UnitError, ValidationError, OSError, OverflowError)
+_BAD_INPUT = (
+    OpswmError,
+    RecordingError,
+    LifecycleError,
+    UnitError,
+    ValidationError,
+    SettingsError,
+    OSError,
+    OverflowError,
+)
 
 
 def build_cli() -> typer.Typer:

@@ -8,13 +8,13 @@ from typing import Final
 import anyio
 
 from opswm.clock import Clock, SystemClock
-from opswm.errors import CheckpointError
+from opswm.errors import BadInputError, CheckpointError
 from opswm.store.tables.limits import TenantLimits
 from opswm.store.tables.upkeep import UpkeepConfig
 from opswm_api.self_telemetry import SelfTelemetry
 from opswm_api.services import Metrics, Services
 from opswm_api.settings import Settings
-from opswm_api.wiring import folder_store
+from opswm_api.wiring import folder_store, webhook_names
 from opswm_api.work_queue import WorkQueue
 
 _LOG: Final = logging.getLogger(__name__)
@@ -33,8 +33,10 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
         clock: What "now" is; this machine's clock where left out.
 
     Raises:
+        BadInputError: When a secret is set for a webhook that there is not.
         StoreError: When the store cannot be opened.
     """
+    _require_known_webhooks(settings)
     # Torch takes seconds to import, which verbs without a world model need not wait for.
     from opswm_api.advisor import Advisor
     from opswm_api.mind import load_mind
@@ -66,3 +68,10 @@ def open_services(settings: Settings, telemetry: SelfTelemetry, clock: Clock | N
             ready_advisor=advisor,
             model_problem=problem,
         )
+
+
+def _require_known_webhooks(settings: Settings) -> None:
+    unknown = sorted(set(settings.webhook_secrets) - set(webhook_names()))
+    if unknown:
+        known = ", ".join(webhook_names()) or "none"
+        raise BadInputError(f"OPSWM_WEBHOOK_SECRETS names {unknown}; there are webhooks of: {known}")

@@ -21,6 +21,9 @@ ATTEMPTS: Final = 8
 """How often a transaction that lost a race is begun anew."""
 
 _PAUSE_S: Final = 0.01
+_CHANCE: Final = random.SystemRandom()
+"""Not the random numbers of the process, whose order belongs to whoever seeded them."""
+
 _LOST_RACES: Final = frozenset({"40001", "40P01", "23505"})
 """SQLSTATEs after which the same work may succeed: serialisation failure, deadlock, and a unique constraint that
 decided between two writers, whose loser then finds what the winner wrote."""
@@ -64,7 +67,7 @@ def write(engine: Engine, work: Callable[[Connection], Result]) -> Result:
         Exception: Whatever ``work`` raises.
     """
     for attempt in range(ATTEMPTS):
-        time.sleep(random.uniform(0.0, _PAUSE_S * (2**attempt - 1)))
+        time.sleep(_CHANCE.uniform(0.0, _PAUSE_S * (2**attempt - 1)))
         try:
             return _write_once(engine, work)
         except DBAPIError as problem:

@@ -143,7 +143,10 @@ def open_store(
     if folder.exists() and not folder.is_dir():
         raise BadInputError(f"{folder} is a file; a store is a folder")
     if not create and not (folder.is_dir() if database else (folder / LEDGER_FILE).is_file()):
-        raise NotFoundError(f"there is no store in {folder}; make one with 'opswm ingest', or name the right folder")
+        raise NotFoundError(
+            f"there is no store in {folder}; make one with 'opswm ingest', name the right folder, or the --database of "
+            "its ledger"
+        )
     try:
         make_folder(folder.absolute())
     except OSError as problem:

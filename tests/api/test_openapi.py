@@ -28,6 +28,7 @@ def test_operation_ids_are_the_promised_ones() -> None:
         "list_actions",
         "list_systems",
         "rank",
+        "receive_webhook",
         "record_action",
         "record_events",
         "record_transition",

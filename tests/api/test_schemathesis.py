@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from starlette.testclient import TestClient
 
+from opswm.store.tables.background import Background
 from opswm_api.app import create_app
 from opswm_api.openapi import export_openapi
 from opswm_api.self_telemetry import silent
 from opswm_api.service_wiring import open_services
+from opswm_api.services import Services
 from opswm_api.settings import Settings
 from tests.api.system import descriptor_document, points
 
@@ -35,11 +38,20 @@ def send_as_it_is(_: object, value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
+def open_services_without_filling(settings: Settings, patch: pytest.MonkeyPatch) -> AbstractContextManager[Services]:
+    """Open services that fill no tables meanwhile: jaxtyping's checks draw random numbers, in that thread as well.
+
+    Hypothesis takes what another thread draws for a request that is generated in another way each time.
+    """
+    patch.setattr(Background, "_work", lambda self: self._stop.wait())
+    return open_services(settings, silent())
+
+
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Iterator[OpenApiSchema]:
     """The schema of a running service that knows the small system."""
     settings = Settings(store=tmp_path_factory.mktemp("store"), checkpoint=checkpoint, torch_threads=1)
-    with open_services(settings, silent()) as services:
+    with pytest.MonkeyPatch.context() as patch, open_services_without_filling(settings, patch) as services:
         app = create_app(settings, services=services)
         client = TestClient(app)
         client.post("/v1/systems", json=descriptor_document()).raise_for_status()

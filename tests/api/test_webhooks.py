@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from opswm.errors import BadInputError
 from opswm_api.app import create_app
 from opswm_api.settings import Settings
 from tests.api.system import descriptor_document
@@ -104,3 +105,12 @@ def test_an_unknown_system_is_not_found(heard: TestClient) -> None:
     """A webhook about nobody's system is a 404."""
     answer = heard.post("/v1/systems/nobody/webhooks/alertmanager", json=notification(), headers=TOKEN)
     assert answer.status_code == 404
+
+
+def test_a_secret_for_nobody_is_told_at_the_start(tmp_path: Path, checkpoint: Path) -> None:
+    """A misspelt source among the secrets ends the start, naming those there are and no secret."""
+    secrets = {"alertmanagr": SecretStr("s3cret")}
+    settings = Settings(store=tmp_path / "store", checkpoint=checkpoint, webhook_secrets=secrets)
+    with pytest.raises(BadInputError, match=r"alertmanagr.*alertmanager") as refused, TestClient(create_app(settings)):
+        pass
+    assert "s3cret" not in str(refused.value)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from opswm.errors import BadInputError
-from opswm_api.console import AsJson, StoreFolder, System, Tenant, print_json, progress, read_document, stdout
+from opswm_api.console import AsJson, Database, StoreFolder, System, Tenant, print_json, progress, read_document, stdout
 from opswm_schemas.descriptor import SystemDescriptor
 
 
@@ -25,6 +25,7 @@ def estimate(
         float | None, typer.Option("--requests", min=0.001, help="Requests a second in which readings arrive.")
     ] = None,
     store: StoreFolder = Path("opswm-store"),
+    database: Database = None,
     tenant: Tenant = "default",
     as_json: AsJson = False,
 ) -> None:
@@ -37,7 +38,7 @@ def estimate(
         raise BadInputError("name either a descriptor or recording, or --system, one of them")
     footprint, measured = Footprint(), False
     if source is None:
-        descriptor = _stored(store, tenant, str(system))
+        descriptor = _stored(store, database, tenant, str(system))
     elif source.suffix == ".json":
         from pydantic import TypeAdapter
 
@@ -55,11 +56,11 @@ def estimate(
     _show(descriptor, asdict(found), asdict(footprint), measured=measured)
 
 
-def _stored(folder: Path, tenant: str, system: str) -> SystemDescriptor:
+def _stored(folder: Path, database: str | None, tenant: str, system: str) -> SystemDescriptor:
     from opswm_api.wiring import folder_store
     from opswm_schemas.ports import SystemKey
 
-    with folder_store(folder, create=False) as opened:
+    with folder_store(folder, database=database, create=False) as opened:
         return opened.ledger.descriptor(SystemKey(tenant, system))
 
 

@@ -37,7 +37,7 @@ class WebhookReceipt(Closed):
 
 
 @router.post("/{source}", responses=described(401, 403, 404, 413, 422, 503), openapi_extra=_BODY)
-async def hear(
+async def receive_webhook(
     source: Source,
     request: Request,
     key: CurrentKey,

@@ -19,6 +19,9 @@ _SHOWN: Final = 300
 _TOO_MUCH: Final = ("too many samples", "maximum resolution", "too many points", "the number of matching timeseries")
 """What servers say of a request that a shorter interval would satisfy."""
 
+_CHANCE: Final = random.SystemRandom().random
+"""Not the random numbers of the process, whose order belongs to whoever seeded them."""
+
 
 class TooMuchError(SourceError):
     """The answer is larger than one request may bring; a shorter interval may do."""
@@ -43,7 +46,7 @@ class PrometheusClient:
         self,
         config: PrometheusConfig,
         wait: Callable[[float], None] = sleep,
-        chance: Callable[[], float] = random.random,
+        chance: Callable[[], float] = _CHANCE,
     ) -> None:
         with suppress(TransientSourceError):  # a name that cannot be resolved now may be later
             config.allow(config.url)

@@ -178,12 +178,16 @@ class _Zip:
         self._zip.close()
 
 
+_NEVER_EMPTY: Final = (MANIFEST_FILE, "descriptor.json")
+
+
 def _problem(name: str, what: str, fix: str) -> Problem:
     return Problem(file=name[:400], what=what, fix=fix)
 
 
 def _missing(name: str) -> RecordingError:
-    return refuse(name, "is missing", "record or export it again, or add an empty file of that kind")
+    fix = "name the recording's own folder or zip, or record or export it again"
+    return refuse(name, "is missing", fix if name in _NEVER_EMPTY else f"{fix}, or add an empty file of that kind")
 
 
 def _too_large(name: str, limit: int) -> RecordingError:

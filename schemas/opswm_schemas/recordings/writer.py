@@ -91,6 +91,7 @@ class RecordingWriter:
         self._tables: dict[str, list[pa.Table]] = {kind: [] for kind in TABLES}
         self._events: list[Event] = []
         self._actions: list[Action] = []
+        self._is_written = False
         self._truth: dict[str, bytes] = {}
         self._redactions: list[Redaction] = []
 
@@ -114,10 +115,12 @@ class RecordingWriter:
 
     def add_events(self, events: Iterable[Event]) -> None:
         """Add events."""
+        self._require_open()
         self._events.extend(events)
 
     def add_actions(self, actions: Iterable[Action]) -> None:
         """Add actions; secrets and personal data are taken out of them here and listed in the manifest."""
+        self._require_open()
         for action in actions:
             clean, fields = redact_action(action)
             self._actions.append(clean)
@@ -130,6 +133,7 @@ class RecordingWriter:
             name: Its name below ``truth/``, such as ``branches.parquet``.
             content: Its bytes.
         """
+        self._require_open()
         self._truth[TRUTH_FOLDER + name.removeprefix(TRUTH_FOLDER)] = content
 
     def write(self) -> Manifest:
@@ -149,6 +153,7 @@ class RecordingWriter:
         files = {MANIFEST_FILE: encode_document(manifest)}
         files |= {name: content for name, (_, content) in contents.items()} | self._truth
         place(self.path, files)
+        self._is_written = True
         return manifest
 
     def __enter__(self) -> Self:
@@ -160,7 +165,12 @@ class RecordingWriter:
         if error is None:
             self.write()
 
+    def _require_open(self) -> None:
+        if self._is_written:
+            raise refuse("", "is written already", "add everything inside the 'with' block, which writes at its end")
+
     def _add(self, kind: str, table: pa.Table) -> None:
+        self._require_open()
         schema = TABLES[kind]
         for field in schema:
             if field.nullable and field.name not in table.column_names:

@@ -53,7 +53,7 @@ def test_coverage_of_new_worlds(seed: int, width: float, kind: str) -> None:
     fitted = fit_growth({32: ([kind] * 400, found[:400])}, "test", 0.9)
     _, lower, upper = calibrate(samples, [[kind] * 800], floor, fitted, 32)
     covered = ((truth >= lower) & (truth <= upper))[0, 400:].mean()
-    assert covered > 0.82
+    assert covered > 0.75  # five standard deviations of the coverage of 400 below 0.9, and some for the fit
 
 
 def test_groups_with_few_scores_use_the_pooled_ones() -> None:

@@ -91,6 +91,21 @@ def test_the_interval_is_that_of_the_facts(tmp_path: Path) -> None:
     assert (manifest.since, manifest.until) == (system.after(20), system.after(180))
 
 
+def test_what_comes_after_writing_is_refused(tmp_path: Path) -> None:
+    """A fact that is added after the recording was written would be lost, so it is refused with what to do."""
+    with RecordingWriter(tmp_path / "r", system.descriptor(), "r") as writer:
+        writer.add_events([system.event()])
+    point = MetricPoint.observed(system.START, channel_id="checkout.requests", value=1.0)
+    for add in (
+        lambda: writer.add_actions([system.action()]),
+        lambda: writer.add_events([system.event()]),
+        lambda: writer.add_metrics([point]),
+        lambda: writer.add_truth("seed.txt", b"1"),
+    ):
+        with pytest.raises(RecordingError, match="inside the 'with' block"):
+            add()
+
+
 def test_tables_may_leave_out_what_may_be_null(tmp_path: Path) -> None:
     """A table without the histogram columns, with text as a dictionary, is taken as it is."""
     instants = pa.array([system.START, system.after(1)], pa.timestamp("us", tz="UTC"))

@@ -53,7 +53,7 @@ def test_ciw_runs_beside_and_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_traffic_grows_with_the_batch_and_calls_do_not() -> None:
     """Bytes per entity are much the same in any batch; the number of operations hardly depends on it."""
-    small, large = (traffic(workload("tandem", worlds, 12, 3)) for worlds in (8, 64))
+    small, large = (traffic(workload("tandem", worlds, 12, 3)) for worlds in (128, 512))
     assert large.bytes_per_entity_second == pytest.approx(small.bytes_per_entity_second, rel=0.2)
     assert large.operations_per_second == pytest.approx(small.operations_per_second, rel=0.1)
     assert large.operations_per_second > 100
