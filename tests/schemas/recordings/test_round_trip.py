@@ -1,6 +1,7 @@
 """What is written comes back the same, from a folder and from a zip, and nothing is ever half-written."""
 
 import zipfile
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -96,12 +97,13 @@ def test_what_comes_after_writing_is_refused(tmp_path: Path) -> None:
     with RecordingWriter(tmp_path / "r", system.descriptor(), "r") as writer:
         writer.add_events([system.event()])
     point = MetricPoint.observed(system.START, channel_id="checkout.requests", value=1.0)
-    for add in (
+    late: list[Callable[[], None]] = [
         lambda: writer.add_actions([system.action()]),
         lambda: writer.add_events([system.event()]),
         lambda: writer.add_metrics([point]),
         lambda: writer.add_truth("seed.txt", b"1"),
-    ):
+    ]
+    for add in late:
         with pytest.raises(RecordingError, match="inside the 'with' block"):
             add()
 
