@@ -93,7 +93,7 @@ def _draw_storm() -> None:
     axis.text(70, 1.04, "trigger", ha="center", fontsize=9)
     axis.text(291, 1.04, "90 % shed", ha="center", fontsize=9)
     axis.set(xlabel="seconds", ylabel="share of bad requests", ylim=(-0.03, 1.15))
-    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(0.2, 0.5))
+    axis.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(0.19, 0.45), handlelength=1.2)
     figure.savefig(FIGURES / "storm.png")
 
 
