@@ -10,7 +10,6 @@ from opswm.simulation.branch import FIRST_FUTURES, MOST_FUTURES, Continue, branc
 from opswm.simulation.kernel.episodes import EpisodePlan, live
 
 EngineName = Literal["kernel", "events"]
-ENGINES: Final[tuple[EngineName, ...]] = ("kernel", "events")
 WORLDS_VERSION: Final = 2
 """Counts up when a seed means another world or another recording of it; what was kept of another version is refused."""
 

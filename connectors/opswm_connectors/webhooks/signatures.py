@@ -3,13 +3,9 @@
 import hashlib
 import hmac
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import Final
 
 from opswm_connectors.errors import TerminalSourceError
-
-MOST_AGE: Final = timedelta(minutes=5)
-"""How far the time in a signature may be from ours: what is older may be a replay."""
 
 MOST_SIGNATURES: Final = 8
 
@@ -52,21 +48,3 @@ def require_token(secret: bytes, authorization: str | None) -> None:
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(secret, token.strip().encode()):
         raise RefusedDeliveryError("the delivery carries no bearer token, or another one than ours")
-
-
-def require_recent(signed_at: datetime, received_at: datetime) -> None:
-    """Check that the time in a signature is near ours.
-
-    Args:
-        signed_at: When the sender signed.
-        received_at: When it came in.
-
-    Raises:
-        RefusedDeliveryError: When they are too far apart.
-    """
-    apart = abs(received_at - signed_at)
-    if apart > MOST_AGE:
-        raise RefusedDeliveryError(
-            f"the delivery was signed {apart.total_seconds():.0f} s from our clock, at most "
-            f"{MOST_AGE.total_seconds():.0f} s are taken; check the clocks, or it is a replay"
-        )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +14,6 @@ from opswm.evaluation.demeter.pairs import OUTCOMES, ClearPair, OutcomeName, cle
 from opswm.evaluation.demeter.ranker import TwinRanker
 from opswm.evaluation.demeter.twins import Twin, TwinQuestion
 from opswm_schemas.ports import JobRunner
-
-SPLIT: Final = "leave_one_run_out"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from opswm.store.tables.metrics_table import MetricsTable
 from opswm_schemas.ports import SystemKey
 
 AIM_ROWS: Final = 1_000_000_000
-AIM_MS: Final = 100.0
 ENTITIES: Final = 5_000
 TICKS: Final = 128
 

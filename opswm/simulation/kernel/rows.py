@@ -61,11 +61,6 @@ def join_rows(values: Sequence[T]) -> T:
     return replace(first, **changed)  # type: ignore[type-var]
 
 
-def to_device(value: T, device: torch.device | str) -> T:
-    """Return the same worlds on another device."""
-    return map_tensors(value, lambda tensor: tensor.to(device))
-
-
 def put_rows(value: T, rows: Int[Tensor, " R"], new: T) -> T:
     """Return the batch with some worlds replaced; plain fields are those of ``new``."""
     changed: dict[str, Any] = {}
